@@ -1,0 +1,3 @@
+module example.com/evident
+
+go 1.26.0
