@@ -1,0 +1,490 @@
+package proof
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Limits of a body (format.md section 3). Whatever is within them costs time and
+// memory in proportion to its length, whoever wrote it.
+const (
+	MaxBodyBytes    = 24 << 20
+	MaxFields       = 4096
+	maxDepth        = 16
+	maxPointerBytes = 4096
+)
+
+// Field is one field of a body: an RFC 6901 pointer and the bytes of its JSON
+// token exactly as they stand in the body.
+type Field = struct {
+	Pointer string
+	Value   []byte
+}
+
+// ParseBody cuts a body into its fields, in the order in which they stand there
+// (format.md section 3). Values alias body.
+func ParseBody(body []byte) ([]Field, error) { return AppendFields(nil, body) }
+
+// AppendFields is ParseBody which appends to dst, so that a caller with many
+// bodies allocates once. After an error dst's tail is undefined.
+//
+// It is one pass over the bytes, because nothing may ever depend on a second
+// opinion of what they mean: what is committed to is the token as it came, so a
+// number keeps its digits and a string its escapes.
+func AppendFields(dst []Field, body []byte) ([]Field, error) {
+	if len(body) > MaxBodyBytes || !utf8.Valid(body) {
+		return dst, fmt.Errorf("parse body: want UTF-8 of %d bytes at most", MaxBodyBytes)
+	}
+	var names [32]string
+	s := scanner{b: body, fields: slices.Grow(dst, 40), base: len(dst), names: names[:0]}
+	s.pointers.Grow(min(len(body), 1024))
+	s.space()
+	if s.peek() != '{' {
+		s.fail("want one JSON object")
+	}
+	s.object("")
+	if s.space(); s.err == nil && s.i < len(body) {
+		s.fail("want one JSON object, found something behind it")
+	}
+	if s.err == nil && len(s.fields) == len(dst) {
+		s.fail("want at least one member")
+	}
+	return s.fields, s.err
+}
+
+// scanner reads one body. After the first error it stands at the end of its
+// input, so that no caller has to look at err before it goes on.
+type scanner struct {
+	b        []byte
+	i        int
+	depth    int
+	base     int // fields that were in dst before
+	fields   []Field
+	pointers strings.Builder // the pointers one behind the other; what String returned stays valid when it grows
+	names    []string        // of the objects that are open, innermost last
+	err      error
+}
+
+func (s *scanner) fail(what string) {
+	if s.err == nil {
+		s.err = fmt.Errorf("parse body: byte %d: %s", s.i, what)
+	}
+	s.i = len(s.b)
+}
+
+// peek returns the byte at the cursor, or 0 at the end (0 begins no JSON token).
+func (s *scanner) peek() byte {
+	if s.i < len(s.b) {
+		return s.b[s.i]
+	}
+	return 0
+}
+
+func (s *scanner) space() {
+	for s.i < len(s.b) && (s.b[s.i] == ' ' || s.b[s.i] == '\n' || s.b[s.i] == '\t' || s.b[s.i] == '\r') {
+		s.i++
+	}
+}
+
+// next reports whether another element follows in the object or array that ends
+// with end, and steps over the comma before it or over end itself.
+func (s *scanner) next(end byte, first bool) bool {
+	s.space()
+	switch c := s.peek(); {
+	case c == end:
+		s.i++
+		return false
+	case c == ',' && !first:
+		s.i++
+		s.space()
+	case !first || c == 0:
+		s.fail("want a comma or the end of what is open")
+	}
+	return s.err == nil
+}
+
+// open steps into an object or an array.
+func (s *scanner) open() {
+	s.i++
+	if s.depth++; s.depth > maxDepth {
+		s.fail("nested too deeply")
+	}
+}
+
+func (s *scanner) add(pointer string, start int) {
+	if len(s.fields)-s.base == MaxFields {
+		s.fail("too many fields")
+	}
+	if s.err == nil {
+		s.fields = append(s.fields, Field{pointer, s.b[start:s.i:s.i]})
+	}
+}
+
+// value reads one value. Objects, and arrays that hold one or another array,
+// are descended into; everything else is a field.
+func (s *scanner) value(pointer string) {
+	start := s.i
+	switch s.peek() {
+	case '{':
+		s.object(pointer)
+	case '[':
+		// An array is a field when it holds only scalars, which shows at its end.
+		if s.scalars() {
+			s.add(pointer, start)
+		} else if s.err == nil {
+			s.i = start
+			s.array(pointer)
+		}
+	default:
+		s.scalar()
+		s.add(pointer, start)
+	}
+}
+
+func (s *scanner) object(pointer string) {
+	start, outer := s.i, len(s.names)
+	for s.open(); s.next('}', len(s.names) == outer); {
+		member, name := s.name(pointer)
+		s.names = append(s.names, name)
+		if s.space(); s.peek() != ':' {
+			s.fail("want a colon")
+		}
+		s.i++
+		s.space()
+		s.value(member)
+	}
+	if duplicate(s.names[outer:]) {
+		s.fail("a name stands twice in one object")
+	}
+	if len(s.names) == outer && pointer != "" {
+		s.add(pointer, start)
+	}
+	s.names = s.names[:outer]
+	s.depth--
+}
+
+func (s *scanner) array(pointer string) {
+	s.open()
+	for n := 0; s.next(']', n == 0); n++ {
+		var digits [20]byte
+		s.value(s.join(pointer, fmt.Append(digits[:0], n)))
+	}
+	s.depth--
+}
+
+// scalars steps over an array of scalars and reports true, or stops where it
+// turns out to be another one. No byte is looked at twice more than once: the
+// arrays inside are only reached after the step back.
+func (s *scanner) scalars() bool {
+	s.open()
+	defer func() { s.depth-- }()
+	for first := true; s.next(']', first); first = false {
+		if c := s.peek(); c == '{' || c == '[' {
+			return false
+		}
+		s.scalar()
+	}
+	return s.err == nil
+}
+
+// scalar steps over a string, a number or a literal (RFC 8259).
+func (s *scanner) scalar() {
+	switch c := s.peek(); {
+	case c == '"':
+		s.string()
+	case c == '-' || '0' <= c && c <= '9':
+		s.number()
+	default:
+		for _, literal := range []string{"true", "false", "null"} {
+			if len(s.b)-s.i >= len(literal) && string(s.b[s.i:s.i+len(literal)]) == literal {
+				s.i += len(literal)
+				return
+			}
+		}
+		s.fail("want a value")
+	}
+}
+
+func (s *scanner) number() {
+	if s.peek() == '-' {
+		s.i++
+	}
+	if s.peek() == '0' {
+		s.i++
+	} else {
+		s.digits()
+	}
+	if s.peek() == '.' {
+		s.i++
+		s.digits()
+	}
+	if c := s.peek(); c == 'e' || c == 'E' {
+		if s.i++; s.peek() == '+' || s.peek() == '-' {
+			s.i++
+		}
+		s.digits()
+	}
+}
+
+func (s *scanner) digits() {
+	start := s.i
+	for s.i < len(s.b) && '0' <= s.b[s.i] && s.b[s.i] <= '9' {
+		s.i++
+	}
+	if s.i == start {
+		s.fail("want a digit")
+	}
+}
+
+// string steps over a string and returns what stands between its quotes, and
+// whether there is an escape in it.
+func (s *scanner) string() (inner []byte, escaped bool) {
+	s.i++
+	for start := s.i; s.i < len(s.b); s.i++ {
+		switch c := s.b[s.i]; {
+		case c == '"':
+			s.i++
+			return s.b[start : s.i-1], escaped
+		case c == '\\':
+			escaped = true
+			s.escape()
+		case c < ' ':
+			s.fail("a control character stands in a string")
+		}
+	}
+	s.fail("want the end of a string")
+	return nil, false
+}
+
+// escape steps to the last byte of an escape. Half a surrogate pair stands for
+// no character, and two decoders would make different ones of it.
+func (s *scanner) escape() {
+	s.i++
+	c := s.peek()
+	if c != 'u' {
+		if c == 0 || strings.IndexByte(`"\/bfnrt`, c) < 0 {
+			s.fail("want an escape of JSON")
+		}
+		return
+	}
+	r := s.hex4(s.i + 1)
+	if s.i += 4; utf16.IsSurrogate(r) {
+		if s.i+2 >= len(s.b) || s.b[s.i+1] != '\\' || s.b[s.i+2] != 'u' || utf16.DecodeRune(r, s.hex4(s.i+3)) == utf8.RuneError {
+			s.fail("half a surrogate pair stands in a string")
+			return
+		}
+		s.i += 6
+	}
+}
+
+func (s *scanner) hex4(i int) (r rune) {
+	for end := i + 4; i < end; i++ {
+		var c byte
+		if i < len(s.b) {
+			c = s.b[i]
+		}
+		switch {
+		case '0' <= c && c <= '9':
+			r = r<<4 | rune(c-'0')
+		case 'a' <= c|0x20 && c|0x20 <= 'f':
+			r = r<<4 | rune(c|0x20-'a'+10)
+		default:
+			s.fail("want four hex digits")
+			return 0
+		}
+	}
+	return r
+}
+
+// name reads a member's name and returns its pointer and, in it, the name itself.
+func (s *scanner) name(parent string) (pointer, name string) {
+	if s.peek() != '"' {
+		s.fail("want a name")
+		return "", ""
+	}
+	start := s.i
+	inner, escaped := s.string()
+	if escaped && s.err == nil {
+		var decoded string
+		if err := json.Unmarshal(s.b[start:s.i], &decoded); err != nil {
+			s.fail("want a name")
+		}
+		inner = []byte(decoded)
+	}
+	if bytes.IndexByte(inner, 0) >= 0 {
+		s.fail("a NUL stands in a name")
+	}
+	pointer = s.join(parent, inner)
+	return pointer, pointer[min(len(parent), len(pointer)):]
+}
+
+// join writes parent/part, with ~ and / of the part escaped (RFC 6901).
+func (s *scanner) join(parent string, part []byte) string {
+	if len(parent)+1+len(part) > maxPointerBytes {
+		s.fail("a pointer is too long")
+		return ""
+	}
+	start := s.pointers.Len()
+	s.pointers.WriteString(parent)
+	s.pointers.WriteByte('/')
+	for i := bytes.IndexAny(part, "~/"); i >= 0; i = bytes.IndexAny(part, "~/") {
+		s.pointers.Write(part[:i])
+		s.pointers.WriteString(map[byte]string{'~': "~0", '/': "~1"}[part[i]])
+		part = part[i+1:]
+	}
+	s.pointers.Write(part)
+	pointer := s.pointers.String()[start:]
+	if len(pointer) > maxPointerBytes {
+		s.fail("a pointer is too long")
+	}
+	return pointer
+}
+
+// duplicate reports whether a name stands twice. Few names are compared with
+// each other, many are sorted first: 4,096 of them must not cost 8 million steps.
+func duplicate(names []string) bool {
+	if len(names) > 32 {
+		names = slices.Sorted(slices.Values(names))
+		return len(slices.Compact(names)) < len(names)
+	}
+	for i, a := range names {
+		for _, b := range names[:i] {
+			if a == b {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Seed is what the salts of one record are made from. Whoever has it can open
+// every commitment of the record by guessing; without it nobody can.
+type Seed [32]byte
+
+// DeriveSeed returns the seed of record seq under a secret of 32 random bytes.
+// Deleting the secret deletes every salt that was ever made from it.
+func DeriveSeed(secret [32]byte, seq uint64) Seed {
+	var b [41]byte
+	b[0] = tagSeed
+	copy(b[1:], secret[:])
+	binary.BigEndian.PutUint64(b[33:], seq)
+	return sha256.Sum256(b[:])
+}
+
+// saltPair returns the salts of fields 2k and 2k+1.
+func saltPair(seed *Seed, k int) Hash {
+	var b [35]byte
+	b[0] = tagSalts
+	copy(b[1:], seed[:])
+	binary.BigEndian.PutUint16(b[33:], uint16(k))
+	return sha256.Sum256(b[:])
+}
+
+// Salt returns the salt of field i, which discloses this field and no other.
+func Salt(seed *Seed, i int) [16]byte {
+	pair := saltPair(seed, i/2)
+	return [16]byte(pair[i%2*16:])
+}
+
+// Commitments appends the commitment of each field, in their order.
+func Commitments(dst []Hash, fields []Field, seed *Seed) []Hash {
+	dst = slices.Grow(dst, len(fields))
+	var pair Hash
+	for i := range fields {
+		if i%2 == 0 {
+			pair = saltPair(seed, i/2)
+		}
+		dst = append(dst, commit(&fields[i], pair[i%2*16:][:16]))
+	}
+	return dst
+}
+
+// commit hashes one field. The salt comes first and has a fixed length, and the
+// pointer says how long it is, so no two fields make the same bytes.
+func commit(f *Field, salt []byte) (h Hash) {
+	var buf [256]byte
+	b := append(append(buf[:0], tagField), salt...)
+	b = binary.BigEndian.AppendUint16(b, uint16(len(f.Pointer)))
+	if len(f.Pointer)+len(f.Value) <= len(buf)-len(b) {
+		return sha256.Sum256(append(append(b, f.Pointer...), f.Value...))
+	}
+	d := sha256.New()
+	d.Write(b)
+	d.Write([]byte(f.Pointer))
+	d.Write(f.Value)
+	d.Sum(h[:0])
+	return h
+}
+
+// BodyDigest returns the digest of a body that is disclosed whole.
+func BodyDigest(fields []Field, seed *Seed) Hash {
+	var buf [64]Hash
+	return digest(Commitments(buf[:0], fields, seed))
+}
+
+// DigestOf returns the body digest of commitments in any order.
+func DigestOf(commitments []Hash) Hash { return digest(slices.Clone(commitments)) }
+
+// digest sorts the commitments in place, so that where a withheld field stood
+// does not show, and hashes them with their number.
+func digest(c []Hash) (h Hash) {
+	slices.SortFunc(c, compareHashes)
+	d := sha256.New()
+	head := append([]byte{tagBody}, "evc1\n"...)
+	d.Write(binary.BigEndian.AppendUint16(head, uint16(len(c))))
+	for i := range c {
+		d.Write(c[i][:])
+	}
+	d.Sum(h[:0])
+	return h
+}
+
+func compareHashes(a, b Hash) int {
+	if c := cmp.Compare(binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(b[:])); c != 0 {
+		return c
+	}
+	return bytes.Compare(a[:], b[:])
+}
+
+// text returns the string that a string token stands for, and false for a token
+// of another kind.
+func text(token []byte) (string, bool) {
+	if len(token) < 2 || token[0] != '"' {
+		return "", false
+	}
+	if bytes.IndexByte(token, '\\') < 0 {
+		return string(token[1 : len(token)-1]), true
+	}
+	var s string
+	err := json.Unmarshal(token, &s)
+	return s, err == nil
+}
+
+var errField = errors.New("parse field: want a pointer and one token")
+
+// checkField refuses what could not be a field of any body, for fields that
+// come without one.
+func checkField(f *Field) error {
+	fields, err := ParseBody(slices.Concat([]byte(`{"":`), f.Value, []byte(`}`)))
+	if err != nil || len(fields) != 1 || fields[0].Pointer != "/" || len(fields[0].Value) != len(f.Value) {
+		return errField
+	}
+	rest, ok := strings.CutPrefix(f.Pointer, "/")
+	for i := strings.IndexByte(rest, '~'); ok && i >= 0; i = strings.IndexByte(rest, '~') {
+		rest = rest[i+1:]
+		ok = strings.HasPrefix(rest, "0") || strings.HasPrefix(rest, "1")
+	}
+	if !ok || len(f.Pointer) > maxPointerBytes || strings.Contains(f.Pointer, "\x00") {
+		return errField
+	}
+	return nil
+}
