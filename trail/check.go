@@ -1,0 +1,577 @@
+package trail
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"example.com/evident/proof"
+)
+
+// CheckOptions say how much of a trail is checked. The zero value checks all
+// of it with the keys that lie beside it.
+type CheckOptions struct {
+	Keys        []proof.Key              // trusted keys; those of the folder if nil
+	HeadersOnly bool                     // leave the bodies out
+	Progress    func(done, total uint64) // records; called often, from one goroutine
+}
+
+// A Report says what a check went through.
+type Report struct {
+	Origin     string
+	Keys       []proof.Key
+	Checkpoint proof.Checkpoint
+	Size       uint64 // records that are there
+	Bodies     uint64 // of them with a body that was hashed again
+	Segments   int
+	Unsigned   uint64 // records behind the checkpoint: their second was not over
+	Cut        int64  // bytes of a group that was being written when the process died
+}
+
+// CheckDir goes through the whole trail in a data directory that nobody has
+// open, by a path of its own: every byte of every file is read, the manifests
+// are followed, each header and body is hashed again, and the tree that comes
+// of it is held against each manifest and the checkpoint. It writes nothing. A
+// *Damage is the first thing that is wrong; any other error means that the
+// check could not be made.
+func CheckDir(ctx context.Context, dir string, opts CheckOptions) (Report, error) {
+	if _, err := os.Stat(filepath.Join(dir, "keys.txt")); err != nil {
+		return Report{}, fmt.Errorf("check trail %s: no trail is here: %w", dir, err)
+	}
+	lock, err := lockDir(dir)
+	if err != nil && !errors.Is(err, os.ErrPermission) {
+		return Report{}, err
+	}
+	if lock != nil {
+		defer lock.release()
+	}
+	if err := onlyOwnFiles(dir); err != nil {
+		return Report{}, err
+	}
+	c := &checker{dir: dir, opts: opts}
+	if err := c.loadKeys(); err != nil {
+		return c.report, err
+	}
+	manifests, err := readManifests(filepath.Join(dir, "segments"), c.report.Origin)
+	if err != nil {
+		return c.report, err
+	}
+	logs, err := c.openLogs(manifests)
+	if err != nil {
+		return c.report, err
+	}
+	for _, w := range logs {
+		defer w.file.Close()
+	}
+	note, err := os.ReadFile(filepath.Join(dir, "checkpoint"))
+	if err != nil {
+		return c.report, &Damage{File: "checkpoint", What: "is missing"}
+	}
+	return c.report, c.run(ctx, manifests, logs, nil, note)
+}
+
+// Check is CheckDir for an open trail: it checks what is durable when it begins.
+func (t *Trail) Check(ctx context.Context, opts CheckOptions) (Report, error) {
+	t.mu.Lock()
+	manifests, note, origin := t.manifests, t.note, t.origin
+	var logs []*wal
+	var untils []uint64
+	for _, o := range t.open {
+		o.reading.RLock() // the log is not given back before this is done
+		defer o.reading.RUnlock()
+		logs, untils = append(logs, &wal{file: o.wal.file, first: o.wal.first, secret: o.wal.secret, nonce: o.wal.nonce, end: walHeadSize, space: o.wal.space}), append(untils, o.until())
+	}
+	t.mu.Unlock()
+	c := &checker{dir: t.cfg.Dir, opts: opts}
+	c.report.Origin, c.report.Keys = origin, t.keys
+	if opts.Keys != nil {
+		c.report.Keys = opts.Keys
+	}
+	return c.report, c.run(ctx, manifests, logs, untils, note)
+}
+
+// RecordCheck records the result of a check in the trail.
+func (t *Trail) RecordCheck(ctx context.Context, r Report, checkErr error) error {
+	outcome, detail := "success", struct {
+		Size     uint64     `json:"size"`
+		Root     proof.Hash `json:"checkpoint_root"`
+		Bodies   uint64     `json:"bodies"`
+		Segments int        `json:"segments"`
+		Error    string     `json:"error,omitempty"`
+	}{r.Size, r.Checkpoint.Root, r.Bodies, r.Segments, ""}
+	if checkErr != nil {
+		outcome, detail.Error = "failure", checkErr.Error()
+	}
+	now := t.cfg.Now()
+	d, err := ownDraft(actionCheck, actionCheck+"/"+stamp(now), outcome, now, ownTarget{"trail", t.origin}, detail)
+	if err != nil {
+		return err
+	}
+	_, err = t.Append(ctx, []Draft{*d})
+	return err
+}
+
+// onlyOwnFiles refuses a data directory with files that no trail writes there:
+// evidence has nothing beside it. The folder index is not evidence.
+func onlyOwnFiles(dir string) error {
+	return filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, _ := filepath.Rel(dir, name)
+		switch top, base, _ := strings.Cut(filepath.ToSlash(rel), "/"); {
+		case d.IsDir() && rel == "index":
+			return filepath.SkipDir
+		case d.IsDir() && (rel == "." || rel == "wal" || rel == "segments"):
+			return nil
+		case base == "" && (top == "lock" || top == "key" || top == "keys.txt" || top == "checkpoint"):
+			if info, err := d.Info(); top == "lock" && (err != nil || info.Size() > 0) {
+				return &Damage{File: rel, What: "is not empty"}
+			}
+			return nil
+		case top == "wal" && (strings.HasSuffix(base, ".wal") || strings.HasPrefix(base, "spare-") || strings.HasSuffix(base, ".new")):
+			return nil
+		case top == "segments" && (strings.Contains(base, ".headers") || strings.Contains(base, ".bodies-") || strings.HasSuffix(base, ".manifest")):
+			return nil
+		}
+		return &Damage{File: filepath.ToSlash(rel), What: "does not belong to the trail"}
+	})
+}
+
+// A checker holds what is known after the records that were checked so far.
+type checker struct {
+	dir    string
+	opts   CheckOptions
+	report Report
+	total  uint64
+
+	note proof.Checkpoint
+	tree proof.Tree
+	prev proof.Hash
+	last proof.Header
+	sseq map[string]uint64
+	ids  map[[16]byte]bool // nil: not looked at
+	seal map[uint64]string // hash of the manifest that each segment.seal names
+}
+
+// loadKeys holds keys.txt against the file key, and takes what is trusted.
+func (c *checker) loadKeys() error {
+	public, err := os.ReadFile(filepath.Join(c.dir, "keys.txt"))
+	if err != nil {
+		return err
+	}
+	var lines []byte
+	for line := range strings.Lines(string(public)) {
+		k, err := proof.ParseKey(strings.TrimSuffix(line, "\n"))
+		if err != nil {
+			return &Damage{File: "keys.txt", What: "is not well formed"}
+		}
+		c.report.Keys = append(c.report.Keys, k)
+		lines = append(lines, k.String()+"\n"...)
+	}
+	if len(c.report.Keys) == 0 || !bytes.Equal(lines, public) {
+		return &Damage{File: "keys.txt", What: "is not well formed"}
+	}
+	c.report.Origin = c.report.Keys[0].Name()
+	secret, err := os.ReadFile(filepath.Join(c.dir, "key"))
+	if errors.Is(err, os.ErrNotExist) {
+		secret = nil // a copy for an auditor has none
+	} else if err != nil {
+		return err
+	} else {
+		s, err := proof.ParseSigner(string(secret))
+		if err != nil || s.Text() != string(secret) {
+			return &Damage{File: "key", What: "is not well formed"}
+		}
+		for i, k := range s.Keys() {
+			if i >= len(c.report.Keys) || k.String() != c.report.Keys[i].String() {
+				return &Damage{File: "keys.txt", What: "is not the public part of the file key"}
+			}
+		}
+	}
+	if c.opts.Keys != nil {
+		c.report.Keys = c.opts.Keys
+	}
+	return nil
+}
+
+// openLogs opens the logs behind the sealed segments, for reading only.
+func (c *checker) openLogs(manifests []Manifest) ([]*wal, error) {
+	dir := filepath.Join(c.dir, "wal")
+	firsts, err := listWALs(dir)
+	if err != nil {
+		return nil, err
+	}
+	sealed := uint64(0)
+	if n := len(manifests); n > 0 {
+		sealed = manifests[n-1].Until
+	}
+	var logs []*wal
+	for _, first := range firsts {
+		w, err := openWAL(filepath.Join(dir, walName(first)), false)
+		if err != nil {
+			return logs, err
+		}
+		if first < sealed {
+			w.file.Close()
+			continue // of a sealed segment; it was to be given back
+		}
+		logs = append(logs, w)
+	}
+	return logs, nil
+}
+
+// run checks everything. untils bounds what of each log is looked at; nil: all.
+func (c *checker) run(ctx context.Context, manifests []Manifest, logs []*wal, untils []uint64, note []byte) error {
+	var err error
+	if c.note, err = proof.OpenCheckpoint(note, c.report.Keys); err != nil {
+		return &Damage{File: "checkpoint", What: err.Error()}
+	}
+	if c.note.Origin != c.report.Origin {
+		return &Damage{File: "checkpoint", What: "does not belong to this trail"}
+	}
+	c.report.Checkpoint = c.note
+	c.total = c.note.Size
+	c.sseq, c.seal = map[string]uint64{}, map[uint64]string{}
+	if err := c.checkSegments(ctx, manifests); err != nil {
+		return err
+	}
+	for i, w := range logs {
+		until := ^uint64(0)
+		if untils != nil {
+			until = untils[i]
+		}
+		if err := c.checkLog(ctx, w, until); err != nil {
+			return err
+		}
+	}
+	c.report.Size = c.tree.Size()
+	if c.report.Size < c.note.Size {
+		file, what := "checkpoint", fmt.Sprintf("covers %d records, but only %d are here", c.note.Size, c.report.Size)
+		if n := len(logs); n > 0 {
+			return &Damage{File: "wal/" + walName(logs[n-1].first), Offset: logs[n-1].end, Seq: c.report.Size, HasSeq: true,
+				What: "is missing or damaged: the checkpoint " + what}
+		}
+		return &Damage{File: file, What: what}
+	}
+	c.report.Unsigned = c.report.Size - c.note.Size
+	return c.checkSeals(manifests)
+}
+
+// checkSeals holds the manifests against the records that name them. Only the
+// newest may not have been recorded yet.
+func (c *checker) checkSeals(manifests []Manifest) error {
+	if c.opts.HeadersOnly {
+		return nil
+	}
+	for i, m := range manifests {
+		named, ok := c.seal[m.Segment]
+		if !ok && i == len(manifests)-1 {
+			continue
+		}
+		if named != proof.HashManifest(m.Bytes).String() {
+			return &Damage{File: "segments/" + manifestName(m.First), What: "is not the manifest that the record of its sealing names"}
+		}
+	}
+	return nil
+}
+
+// A checkedSegment is what a worker found in one segment.
+type checkedSegment struct {
+	headers []proof.Header
+	leaves  []proof.Hash
+	bodies  uint64
+	seals   map[uint64]string
+	err     error
+}
+
+// checkSegments reads segments on all processors and follows them in order.
+func (c *checker) checkSegments(ctx context.Context, manifests []Manifest) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	queue := make(chan chan checkedSegment, runtime.GOMAXPROCS(0))
+	go func() {
+		defer close(queue)
+		for i := range manifests {
+			done := make(chan checkedSegment, 1)
+			select {
+			case queue <- done:
+			case <-ctx.Done():
+				return
+			}
+			go func() { done <- c.readSegment(ctx, &manifests[i]) }()
+		}
+	}()
+	i := 0
+	for done := range queue {
+		s := <-done
+		if s.err != nil {
+			return s.err
+		}
+		if err := c.followSegment(&manifests[i], &s); err != nil {
+			return err
+		}
+		i++
+	}
+	return ctx.Err()
+}
+
+// readSegment reads the files of a segment: every byte of them is what the
+// manifest says, and what they hold is what it counts.
+func (c *checker) readSegment(ctx context.Context, m *Manifest) (s checkedSegment) {
+	dir := filepath.Join(c.dir, "segments")
+	var files []sealedFile
+	if err := json.Unmarshal(m.Files, &files); err != nil || len(files) != 2 || files[0].Name != headersName(m.First) || files[1].Name != bodiesName(m.First, files[1].Class) {
+		s.err = &Damage{File: "segments/" + manifestName(m.First), What: "does not list the files of its segment"}
+		return s
+	}
+	for _, f := range files {
+		if c.opts.HeadersOnly && f.Class != "" {
+			continue
+		}
+		if s.err = checkFile(dir, f); s.err != nil {
+			return s
+		}
+	}
+	note, err := proof.OpenCheckpoint([]byte(m.Checkpoint), c.report.Keys)
+	if err != nil || note != (proof.Checkpoint{Origin: m.Origin, Size: m.Until, Root: m.Root}) {
+		s.err = &Damage{File: "segments/" + manifestName(m.First), What: "its checkpoint is not one of this trail, of its size and root"}
+		return s
+	}
+	if s.err = c.readHeaderFile(ctx, m, files[0], &s); s.err == nil && !c.opts.HeadersOnly {
+		s.err = c.readBodyFile(ctx, m, files[1], &s)
+	}
+	return s
+}
+
+func checkFile(dir string, want sealedFile) error {
+	f, err := os.Open(filepath.Join(dir, want.Name))
+	if err != nil {
+		return &Damage{File: "segments/" + want.Name, What: "is missing"}
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", want.Name, err)
+	}
+	if n != want.Bytes || !bytes.Equal(h.Sum(nil), want.SHA256[:]) {
+		return &Damage{File: "segments/" + want.Name, What: "is not the file that the manifest describes"}
+	}
+	return nil
+}
+
+func (c *checker) readHeaderFile(ctx context.Context, m *Manifest, want sealedFile, s *checkedSegment) error {
+	f, err := openHeaders(filepath.Join(c.dir, "segments", want.Name))
+	if err != nil {
+		return err
+	}
+	defer f.file.Close()
+	if f.first != m.First || f.until != m.Until {
+		return &Damage{File: "segments/" + want.Name, What: "is not of the segment that its manifest describes"}
+	}
+	h := sha256.New()
+	line := make([]byte, 0, 1024)
+	for i := range chunks(f.first, f.until) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		headers, err := f.chunk(i)
+		if err != nil {
+			return err
+		}
+		prev := headers[0].Prev
+		for k := range headers {
+			headers[k].Prev = prev
+			line = headers[k].Append(line[:0])
+			prev = proof.LeafHash(line)
+			s.leaves = append(s.leaves, prev)
+			line = append(line, '\n')
+			h.Write(line)
+		}
+		s.headers = append(s.headers, headers...)
+	}
+	if !bytes.Equal(h.Sum(nil), want.PlainSHA256[:]) || want.Records != uint64(len(s.headers)) {
+		return &Damage{File: "segments/" + want.Name, What: "does not hold the headers that the manifest describes"}
+	}
+	return nil
+}
+
+func (c *checker) readBodyFile(ctx context.Context, m *Manifest, want sealedFile, s *checkedSegment) error {
+	f, err := openBodies(filepath.Join(c.dir, "segments", want.Name))
+	if err != nil {
+		return err
+	}
+	defer f.close()
+	if f.first != m.First || f.until != m.Until {
+		return &Damage{File: "segments/" + want.Name, What: "is not of the segment that its manifest describes"}
+	}
+	h, plain := sha256.New(), int64(0)
+	s.seals = map[uint64]string{}
+	var fields []proof.Field
+	var length [4]byte
+	for i := range bodyChunks(f.first, f.until) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		first, bodies, err := f.chunk(i)
+		if err != nil {
+			return err
+		}
+		for k, body := range bodies {
+			binary.BigEndian.PutUint32(length[:], uint32(len(body)))
+			h.Write(length[:])
+			h.Write(body)
+			plain += 4 + int64(len(body))
+			header := &s.headers[first-f.first+uint64(k)]
+			if fields, err = c.checkBody(fields[:0], header, body, f.seed(header.Seq), s.seals); err != nil {
+				return err
+			}
+		}
+		s.bodies += uint64(len(bodies))
+	}
+	if !bytes.Equal(h.Sum(nil), want.PlainSHA256[:]) || plain != want.PlainBytes {
+		return &Damage{File: "segments/" + want.Name, What: "does not hold the bodies that the manifest describes"}
+	}
+	return nil
+}
+
+// checkBody holds one body against its header and notes what a sealing names.
+func (c *checker) checkBody(fields []proof.Field, h *proof.Header, body []byte, seed proof.Seed, seals map[uint64]string) ([]proof.Field, error) {
+	fields, err := proof.AppendFields(fields, body)
+	if err != nil {
+		return fields, &Damage{Seq: h.Seq, HasSeq: true, What: "the body is not what was recorded: " + err.Error()}
+	}
+	if proof.BodyDigest(fields, &seed) != h.Body {
+		return fields, &Damage{Seq: h.Seq, HasSeq: true, What: "the body is not what was recorded"}
+	}
+	if h.Source != ownSource || h.Action != actionSeal {
+		return fields, nil
+	}
+	var e struct {
+		Detail struct {
+			Segment  uint64 `json:"segment"`
+			Manifest string `json:"manifest"`
+		} `json:"detail"`
+	}
+	if err := json.Unmarshal(body, &e); err != nil {
+		return fields, &Damage{Seq: h.Seq, HasSeq: true, What: "is not a record of sealing"}
+	}
+	seals[e.Detail.Segment] = e.Detail.Manifest
+	return fields, nil
+}
+
+// followSegment continues the chain and the tree over a segment and holds the
+// manifest against what it found.
+func (c *checker) followSegment(m *Manifest, s *checkedSegment) error {
+	counts := map[countKey]uint64{}
+	var at, occurred span
+	for i := range s.headers {
+		h := &s.headers[i]
+		if err := c.follow(h, s.leaves[i]); err != nil {
+			err.File = "segments/" + headersName(m.First)
+			return err
+		}
+		counts[countKey{h.Source, h.Action}]++
+		at.add(h.At)
+		occurred.add(h.OccurredAt)
+	}
+	for k, v := range s.seals {
+		c.seal[k] = v
+	}
+	c.report.Bodies += s.bodies
+	c.report.Segments++
+	if c.tree.Root() != m.Root {
+		return &Damage{File: "segments/" + headersName(m.First), What: "the headers are not those of the tree that the manifest names"}
+	}
+	said, _ := json.Marshal(m.Counts)
+	found, _ := json.Marshal(sortedCounts(counts))
+	if !bytes.Equal(said, found) || m.At != (proof.Span{First: at.first, Last: at.last}) || m.OccurredAt != (proof.Span{First: occurred.first, Last: occurred.last}) {
+		return &Damage{File: "segments/" + manifestName(m.First), What: "counts other records than the segment holds"}
+	}
+	return nil
+}
+
+// follow continues the chain and the tree by one header.
+func (c *checker) follow(h *proof.Header, leaf proof.Hash) *Damage {
+	wrong := ""
+	switch {
+	case h.Seq != c.tree.Size():
+		wrong = fmt.Sprintf("is numbered %d", h.Seq)
+	case h.Prev != c.prev:
+		wrong = "is not chained to the record before it"
+	case h.SSeq != c.sseq[h.Source]:
+		wrong = fmt.Sprintf("is number %d of its source, but there are %d before it", h.SSeq, c.sseq[h.Source])
+	case h.At.Before(c.last.At):
+		wrong = "was recorded before the record before it"
+	}
+	if wrong != "" {
+		return &Damage{Seq: c.tree.Size(), HasSeq: true, What: wrong}
+	}
+	c.sseq[h.Source]++
+	c.tree.Append(leaf)
+	c.prev, c.last = leaf, *h
+	if c.tree.Size() == c.note.Size && c.tree.Root() != c.note.Root {
+		return &Damage{Seq: h.Seq, HasSeq: true, What: "the records up to here are not those that the checkpoint signed"}
+	}
+	if c.opts.Progress != nil && c.tree.Size()%4096 == 0 {
+		c.opts.Progress(c.tree.Size(), max(c.total, c.tree.Size()))
+	}
+	return nil
+}
+
+// checkLog goes through the records of a log up to until.
+func (c *checker) checkLog(ctx context.Context, w *wal, until uint64) error {
+	if w.first != c.tree.Size() {
+		return damaged(w.file.Name(), 0, fmt.Sprintf("begins at record %d, but the record that follows is %d", w.first, c.tree.Size()))
+	}
+	var list []place
+	var fields []proof.Field
+	rest, err := w.replay(w.first, func(group []byte, at int64) (uint64, error) {
+		if c.tree.Size() >= until {
+			return 0, errEnough
+		}
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+		var err error
+		if list, err = places(list[:0], group, 0); err != nil {
+			return 0, err
+		}
+		for _, p := range list {
+			header, body := group[p.header:p.header+int64(p.headerLen)], group[p.body:p.body+int64(p.bodyLen)]
+			h, err := proof.ParseHeader(header)
+			if err != nil {
+				return 0, &Damage{File: "wal/" + walName(w.first), Offset: at + p.header, Seq: c.tree.Size(), HasSeq: true, What: err.Error()}
+			}
+			if err := c.follow(&h, proof.LeafHash(header)); err != nil {
+				err.File = "wal/" + walName(w.first)
+				return 0, err
+			}
+			if c.opts.HeadersOnly {
+				continue
+			}
+			if fields, err = c.checkBody(fields[:0], &h, body, w.seed(h.Seq), c.seal); err != nil {
+				return 0, err
+			}
+			c.report.Bodies++
+		}
+		return uint64(len(list)), nil
+	})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	c.report.Cut += rest.bytes
+	return err
+}
+
+var errEnough = errors.New("bug: enough must not leave the package")

@@ -1,0 +1,236 @@
+package trail
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"example.com/evident/proof"
+)
+
+// A segment is a sealed stretch of the trail, in files that are never written
+// again.
+type segment struct {
+	first, until uint64
+	headers      *headerFile
+	bodies       *bodyFile // nil: expired
+}
+
+func (s *segment) close() error {
+	err := s.headers.file.Close()
+	if s.bodies != nil {
+		err = errors.Join(err, s.bodies.close())
+	}
+	return err
+}
+
+// Names of a segment's files. The number is the seq of its first record.
+func headersName(first uint64) string { return fmt.Sprintf("%020d.headers", first) }
+func bodiesName(first uint64, class string) string {
+	return fmt.Sprintf("%020d.bodies-%s", first, class)
+}
+func manifestName(first uint64) string { return fmt.Sprintf("%020d.manifest", first) }
+
+// class is the one retention class that there is so far.
+const class = "standard"
+
+// An openSegment is a stretch of the trail that lies in a log.
+type openSegment struct {
+	wal   *wal
+	first uint64
+	last  proof.Hash // leaf of the last record; owned by the appender
+	began time.Time  // when its first record came; owned by the appender
+
+	// Guarded by Trail.mu.
+	places   []place
+	ids      [][16]byte
+	own      []uint64 // records of source evident
+	counts   map[countKey]uint64
+	at       span
+	occurred span
+
+	// reading is held while somebody reads the log; retired says that the
+	// records are in a sealed segment now, and the log is used for others.
+	reading sync.RWMutex
+	retired bool
+}
+
+type countKey struct{ source, action string }
+
+// A span is the earliest and the latest of some times.
+type span struct{ first, last time.Time }
+
+func (s *span) add(t time.Time) {
+	if s.first.IsZero() || t.Before(s.first) {
+		s.first = t
+	}
+	if s.last.IsZero() || t.After(s.last) {
+		s.last = t
+	}
+}
+
+func newOpenSegment(w *wal, last proof.Hash) *openSegment {
+	return &openSegment{wal: w, first: w.first, last: last, counts: map[countKey]uint64{}}
+}
+
+// add notes a record that is durable in the log.
+func (s *openSegment) add(p place, leaf proof.Hash, h *proof.Header) {
+	s.places = append(s.places, p)
+	s.ids = append(s.ids, h.ID)
+	if h.Source == ownSource {
+		s.own = append(s.own, h.Seq)
+	}
+	s.counts[countKey{h.Source, h.Action}]++
+	s.at.add(h.At)
+	s.occurred.add(h.OccurredAt)
+	s.last = leaf
+	if s.began.IsZero() {
+		s.began = h.At
+	}
+}
+
+func (s *openSegment) until() uint64 { return s.first + uint64(len(s.places)) }
+
+// maxOpen is how many segments may wait to be sealed before appends wait too.
+const maxOpen = 6
+
+// current returns the segment that takes the next records, after closing the
+// one that is full.
+func (t *Trail) current() (*openSegment, error) {
+	s := t.active()
+	if len(s.places) < t.cfg.SealRecords && s.wal.end < t.cfg.SealBytes {
+		return s, nil
+	}
+	return t.roll()
+}
+
+// active is the segment that takes records. Only the appender changes which
+// that is.
+func (t *Trail) active() *openSegment {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.open[len(t.open)-1]
+}
+
+// roll closes the active segment and begins the next.
+func (t *Trail) roll() (*openSegment, error) {
+	if err := t.waitSealed(); err != nil {
+		return nil, err
+	}
+	if err := t.cfg.Fault("write", walName(t.size)); err != nil {
+		return nil, unavailable(err)
+	}
+	w, err := createWAL(t.walDir(), t.size, t.takeSpare())
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	// Dying here leaves an empty log behind the full one: recovery goes on in it.
+	t.mu.Lock()
+	s := newOpenSegment(w, t.open[len(t.open)-1].last)
+	t.open = append(t.open, s)
+	t.mu.Unlock()
+	select {
+	case t.rolled <- struct{}{}:
+	default:
+	}
+	return s, nil
+}
+
+// waitSealed waits until few enough segments wait to be sealed.
+func (t *Trail) waitSealed() error {
+	for {
+		t.mu.Lock()
+		n, fewer, failed := len(t.open), t.fewer, t.failed
+		t.mu.Unlock()
+		if failed != nil {
+			return failed
+		}
+		if n <= maxOpen {
+			return nil
+		}
+		select {
+		case <-fewer:
+		case <-time.After(10 * time.Second):
+			return unavailable(fmt.Errorf("%d segments wait to be sealed", n-1))
+		}
+	}
+}
+
+// rollOld closes the active segment if it is old and holds more than records
+// of sealing, which would otherwise make new segments for ever.
+func (t *Trail) rollOld() error {
+	s := t.active()
+	others := uint64(len(s.places)) - s.counts[countKey{ownSource, actionSeal}] - s.counts[countKey{ownSource, actionCheck}]
+	if others == 0 || t.cfg.Now().Sub(s.began) < t.cfg.SealAge {
+		return nil
+	}
+	_, err := t.roll()
+	return err
+}
+
+// takeSpare returns a log that can be used again, or "".
+func (t *Trail) takeSpare() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.spares) == 0 {
+		return ""
+	}
+	name := t.spares[len(t.spares)-1]
+	t.spares = t.spares[:len(t.spares)-1]
+	return name
+}
+
+// retire gives the log of a segment that is sealed now back for use.
+func (t *Trail) retire(s *openSegment) error {
+	s.reading.Lock()
+	defer s.reading.Unlock()
+	s.retired = true
+	name := s.wal.file.Name()
+	if err := s.wal.file.Close(); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.spares) >= 2 || s.wal.space > 2*t.cfg.SealBytes {
+		return os.Remove(name)
+	}
+	spare := filepath.Join(t.walDir(), fmt.Sprintf("spare-%d", s.first))
+	if err := os.Rename(name, spare); err != nil {
+		return err
+	}
+	t.spares = append(t.spares, spare)
+	return nil
+}
+
+func (t *Trail) dropSpares() error {
+	var errs []error
+	for _, name := range t.spares {
+		errs = append(errs, os.Remove(name))
+	}
+	t.spares = nil
+	return errors.Join(errs...)
+}
+
+func (t *Trail) walDir() string     { return filepath.Join(t.cfg.Dir, "wal") }
+func (t *Trail) segmentDir() string { return filepath.Join(t.cfg.Dir, "segments") }
+
+// segmentOf returns the sealed segment that holds seq, or nil. t.mu is held.
+func (t *Trail) segmentOf(seq uint64) *segment {
+	i, found := slices.BinarySearchFunc(t.sealed, seq, func(s *segment, seq uint64) int {
+		switch {
+		case s.until <= seq:
+			return -1
+		case s.first > seq:
+			return 1
+		}
+		return 0
+	})
+	if !found {
+		return nil
+	}
+	return t.sealed[i]
+}
