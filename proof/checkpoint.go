@@ -1,0 +1,253 @@
+package proof
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"filippo.io/mldsa"
+	"golang.org/x/mod/sumdb/note"
+)
+
+// Signature types of c2sp.org/signed-note that a trail signs with.
+const (
+	typeEd25519 = 0x01
+	typeMLDSA44 = 0x06 // c2sp.org/tlog-cosignature
+)
+
+// Checkpoint states the root of the tree of one size (c2sp.org/tlog-checkpoint).
+type Checkpoint struct {
+	Origin string
+	Size   uint64
+	Root   Hash
+}
+
+// Text returns the text that is signed: three lines, and never a fourth, since
+// an ML-DSA signature would not cover it.
+func (c Checkpoint) Text() string {
+	return fmt.Sprintf("%s\n%d\n%s\n", c.Origin, c.Size, base64.StdEncoding.EncodeToString(c.Root[:]))
+}
+
+// ParseCheckpoint reads what Text writes, and nothing else.
+func ParseCheckpoint(text string) (Checkpoint, error) {
+	lines := strings.Split(text, "\n")
+	if len(lines) == 4 {
+		size, sizeErr := parseUint(lines[1])
+		root, rootErr := base64.StdEncoding.DecodeString(lines[2])
+		if sizeErr == nil && rootErr == nil && len(root) == len(Hash{}) && validOrigin(lines[0]) {
+			if c := (Checkpoint{lines[0], size, Hash(root)}); c.Text() == text {
+				return c, nil
+			}
+		}
+	}
+	return Checkpoint{}, errors.New("parse checkpoint: want origin, size and root, a line each")
+}
+
+func validOrigin(s string) bool {
+	return s != "" && len(s) <= 255 && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsSpace) && !strings.Contains(s, "+")
+}
+
+// cosigned returns what an ML-DSA key signs instead of the text: the bytes of
+// c2sp.org/tlog-cosignature for the subtree that is the whole tree.
+func (c Checkpoint) cosigned(name string, at uint64) []byte {
+	b := append([]byte("subtree/v1\n\x00"), byte(len(name)))
+	b = binary.BigEndian.AppendUint64(append(b, name...), at)
+	b = append(append(b, byte(len(c.Origin))), c.Origin...)
+	b = binary.BigEndian.AppendUint64(b, 0)
+	b = binary.BigEndian.AppendUint64(b, c.Size)
+	return append(b, c.Root[:]...)
+}
+
+// Key is a verifier key. Two keys are equal when they are the same key.
+type Key struct {
+	name   string
+	typ    byte
+	public string
+}
+
+// ParseKey reads a verifier key, name+hex8(keyid)+base64(type ‖ public key).
+func ParseKey(vkey string) (Key, error) {
+	name, rest, _ := strings.Cut(vkey, "+")
+	_, data, _ := strings.Cut(rest, "+")
+	b, err := base64.StdEncoding.DecodeString(data)
+	if err != nil || len(b) == 0 || !validOrigin(name) {
+		return Key{}, errors.New("parse key: want NAME+KEYID+BASE64")
+	}
+	k := Key{name, b[0], string(b[1:])}
+	if size := map[byte]int{typeEd25519: ed25519.PublicKeySize, typeMLDSA44: mldsa.MLDSA44PublicKeySize}[k.typ]; len(k.public) != size {
+		return Key{}, errors.New("parse key: want an Ed25519 or ML-DSA-44 key")
+	}
+	if k.String() != vkey {
+		return Key{}, errors.New("parse key: its id is not that of the key")
+	}
+	return k, nil
+}
+
+// String returns the key as it is handed around.
+func (k Key) String() string {
+	return fmt.Sprintf("%s+%08x+%s", k.name, k.KeyHash(), base64.StdEncoding.EncodeToString([]byte(string(rune(k.typ))+k.public)))
+}
+
+// Name returns the name of the key, which is the origin of the trail it signs for.
+func (k Key) Name() string { return k.name }
+
+// Algorithm returns "Ed25519" or "ML-DSA-44".
+func (k Key) Algorithm() string {
+	if k.typ == typeMLDSA44 {
+		return "ML-DSA-44"
+	}
+	return "Ed25519"
+}
+
+// KeyHash returns the key id that stands before a signature (signed-note).
+func (k Key) KeyHash() uint32 {
+	h := sha256.Sum256([]byte(k.name + "\n" + string(rune(k.typ)) + k.public))
+	return binary.BigEndian.Uint32(h[:])
+}
+
+// Verify reports whether sig is this key's signature under the text of a note.
+func (k Key) Verify(text, sig []byte) bool {
+	if k.typ == typeEd25519 {
+		return len(sig) == ed25519.SignatureSize && ed25519.Verify([]byte(k.public), text, sig)
+	}
+	c, err := ParseCheckpoint(string(text))
+	public, keyErr := mldsa.NewPublicKey(mldsa.MLDSA44(), []byte(k.public))
+	if err != nil || keyErr != nil || len(sig) != 8+mldsa.MLDSA44SignatureSize {
+		return false
+	}
+	return mldsa.Verify(public, c.cosigned(k.name, binary.BigEndian.Uint64(sig)), sig[8:], nil) == nil
+}
+
+// errNotSigned is a note that is well formed, but that no trusted key vouches for.
+var errNotSigned = errors.New("open note: not signed by a trusted key")
+
+// openNote returns the text of a signed note. At least one of keys must have
+// signed it, and a line of one of them that does not verify condemns the note:
+// of two keys, the one that is broken one day must not be enough.
+func openNote(signed []byte, keys []Key) (string, error) {
+	var verifiers []note.Verifier
+	for _, k := range keys {
+		verifiers = append(verifiers, k)
+	}
+	n, err := note.Open(signed, note.VerifierList(verifiers...))
+	var invalid *note.InvalidSignatureError
+	var unverified *note.UnverifiedNoteError
+	if errors.As(err, &invalid) || errors.As(err, &unverified) {
+		return "", errNotSigned
+	} else if err != nil {
+		return "", fmt.Errorf("open note: %w", err)
+	}
+	// Package note takes base64 with stray bits at the end, so that a changed
+	// byte could pass; there is to be one spelling of a signature.
+	for line := range strings.Lines(string(signed[len(n.Text)+1:])) {
+		sig := strings.TrimSuffix(line[strings.LastIndexByte(line, ' ')+1:], "\n")
+		if _, err := base64.StdEncoding.Strict().DecodeString(sig); err != nil {
+			return "", fmt.Errorf("open note: %w", err)
+		}
+	}
+	return n.Text, nil
+}
+
+// OpenCheckpoint returns the checkpoint in a signed note, if one of keys signed
+// it and none of those that did is wrong. Lines of other keys are passed over.
+func OpenCheckpoint(signed []byte, keys []Key) (Checkpoint, error) {
+	text, err := openNote(signed, keys)
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	return ParseCheckpoint(text)
+}
+
+// Signer holds the two secret keys of a trail. It may be used by many at once.
+type Signer struct {
+	origin  string
+	classic ed25519.PrivateKey
+	quantum *mldsa.PrivateKey
+}
+
+// NewSigner makes new keys for the trail named origin.
+func NewSigner(origin string) (*Signer, error) {
+	var seeds [64]byte
+	rand.Read(seeds[:])
+	return newSigner(origin, seeds[:])
+}
+
+func newSigner(origin string, seeds []byte) (*Signer, error) {
+	if !validOrigin(origin) {
+		return nil, errors.New("make signer: want an origin without spaces and +, 255 bytes at most")
+	}
+	quantum, err := mldsa.NewPrivateKey(mldsa.MLDSA44(), seeds[32:])
+	return &Signer{origin, ed25519.NewKeyFromSeed(seeds[:32]), quantum}, err
+}
+
+const signerFormat = "evident.signer/1"
+
+// Text returns the secret keys, for a file that nobody else can read.
+func (s *Signer) Text() string {
+	seeds := append(s.classic.Seed(), s.quantum.Bytes()...)
+	return fmt.Sprintf("%s %s %s\n", signerFormat, s.origin, base64.StdEncoding.EncodeToString(seeds))
+}
+
+// ParseSigner reads what Text writes.
+func ParseSigner(text string) (*Signer, error) {
+	words := strings.Split(strings.TrimSuffix(text, "\n"), " ")
+	if len(words) != 3 || words[0] != signerFormat {
+		return nil, errors.New("parse signer: not a file of " + signerFormat)
+	}
+	seeds, err := base64.StdEncoding.DecodeString(words[2])
+	if err != nil || len(seeds) != 64 {
+		return nil, errors.New("parse signer: want 64 bytes of secret")
+	}
+	return newSigner(words[1], seeds)
+}
+
+// Keys returns the verifier keys: Ed25519, then ML-DSA-44.
+func (s *Signer) Keys() []Key {
+	return []Key{
+		{s.origin, typeEd25519, string(s.classic.Public().(ed25519.PublicKey))},
+		{s.origin, typeMLDSA44, string(s.quantum.PublicKey().Bytes())},
+	}
+}
+
+// SignText signs any text with the Ed25519 key and returns the note.
+func (s *Signer) SignText(text string) ([]byte, error) {
+	return s.note(text, ed25519.Sign(s.classic, []byte(text)))
+}
+
+// SignCheckpoint signs with both keys and returns the note. The caller makes
+// sure that no other root of the same size, or of an earlier tree of another
+// trail, was ever signed: that is what a checkpoint promises.
+func (s *Signer) SignCheckpoint(c Checkpoint, at time.Time) ([]byte, error) {
+	if c.Origin != s.origin {
+		return nil, fmt.Errorf("sign checkpoint: origin %s, but the keys are those of %s", c.Origin, s.origin)
+	}
+	seconds := uint64(at.Unix())
+	sig, err := s.quantum.Sign(nil, c.cosigned(s.origin, seconds), nil)
+	if err != nil {
+		return nil, fmt.Errorf("sign checkpoint: %w", err)
+	}
+	sig = append(binary.BigEndian.AppendUint64(nil, seconds), sig...)
+	return s.note(c.Text(), ed25519.Sign(s.classic, []byte(c.Text())), sig)
+}
+
+// note puts signatures, in the order of Keys, under a text.
+func (s *Signer) note(text string, sigs ...[]byte) ([]byte, error) {
+	if !strings.HasSuffix(text, "\n") {
+		return nil, errors.New("sign note: the text does not end in a line feed")
+	}
+	b := bytes.NewBufferString(text + "\n")
+	for i, k := range s.Keys()[:len(sigs)] {
+		id := binary.BigEndian.AppendUint32(nil, k.KeyHash())
+		fmt.Fprintf(b, "— %s %s\n", k.name, base64.StdEncoding.EncodeToString(append(id, sigs[i]...)))
+	}
+	return b.Bytes(), nil
+}

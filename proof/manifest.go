@@ -1,0 +1,143 @@
+package proof
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Manifest describes a sealed segment (format.md section 5). It was written and
+// chained when the segment was sealed, so what it says about times was said
+// before anybody knew which records would be asked for.
+type Manifest struct {
+	Format     string          `json:"format"`
+	Origin     string          `json:"origin"`
+	Segment    uint64          `json:"segment"`
+	First      uint64          `json:"first"` // its records are First ≤ seq < Until
+	Until      uint64          `json:"until"`
+	Previous   Hash            `json:"previous"` // hash of the manifest before
+	Root       Hash            `json:"root"`     // of the tree of size Until
+	At         Span            `json:"at"`
+	OccurredAt Span            `json:"occurred_at"`
+	Counts     []Count         `json:"counts"` // sorted by source, then action
+	Files      json.RawMessage `json:"files"`  // docs/storage.md; not looked at here
+	Checkpoint string          `json:"checkpoint"`
+}
+
+// Span is the earliest and the latest of some times, in UTC.
+type Span struct {
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last"`
+}
+
+// Count is the number of records of one source and action.
+type Count struct {
+	Source  string `json:"source"`
+	Action  string `json:"action"`
+	Records uint64 `json:"records"`
+}
+
+// ManifestFormat is the Format of every manifest.
+const ManifestFormat = "evident.segment/1"
+
+// Append appends the manifest as one line of JSON, without a line feed.
+func (m *Manifest) Append(b []byte) ([]byte, error) {
+	line, err := encode(m)
+	if err != nil {
+		return b, fmt.Errorf("encode manifest: %w", err)
+	}
+	return append(b, line...), nil
+}
+
+// HashManifest returns the hash of a manifest's bytes, as the next one's
+// Previous and the record of its sealing name it.
+func HashManifest(line []byte) Hash { return sha256.Sum256(line) }
+
+// ParseManifest reads one manifest and checks what it says about itself: its
+// counts add up and its checkpoint states its own root (the signature of which
+// is the caller's to check).
+func ParseManifest(line []byte) (Manifest, error) {
+	var m Manifest
+	if err := decode(line, &m); err != nil || bytes.ContainsAny(line, "\r\n") {
+		return m, fmt.Errorf("parse manifest: %w", err)
+	}
+	if m.Format != ManifestFormat || !inUTC(m.At.First, m.At.Last, m.OccurredAt.First, m.OccurredAt.Last) {
+		return m, errors.New("parse manifest: want format " + ManifestFormat + " and times in UTC")
+	}
+	return m, nil
+}
+
+// consistent reports whether a manifest agrees with itself: the counts add up,
+// and its checkpoint states its own root.
+func (m *Manifest) consistent() bool {
+	total, sorted := uint64(0), slices.IsSortedFunc(m.Counts, func(a, b Count) int {
+		if a.Source == b.Source && a.Action == b.Action {
+			return 1 // the same pair twice is not sorted either
+		}
+		return strings.Compare(a.Source+"\x00"+a.Action, b.Source+"\x00"+b.Action)
+	})
+	for _, c := range m.Counts {
+		total += c.Records
+	}
+	text, _, _ := strings.Cut(m.Checkpoint, "\n\n")
+	c, err := ParseCheckpoint(text + "\n")
+	return sorted && m.First < m.Until && total == m.Until-m.First && err == nil && c == Checkpoint{m.Origin, m.Until, m.Root}
+}
+
+// encode writes v as one line of JSON with no more escapes than it needs.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// decode reads JSON into v and refuses what encoding/json would let pass: names
+// that stand twice, differ in case, are unknown or missing, null in place of a
+// value, and numbers or times in another form. What v holds is written again:
+// what does not come out as it went in was not well formed.
+func decode(b []byte, v any) error {
+	fields, err := scan(nil, b, docLimits)
+	if err != nil {
+		return err
+	}
+	for _, f := range fields {
+		if c := f.Value[0]; c == '-' || '0' <= c && c <= '9' {
+			if _, err := parseUint(string(f.Value)); err != nil {
+				return err
+			}
+		}
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return err
+	}
+	again, err := encode(v)
+	if err != nil {
+		return err
+	}
+	var in, out any
+	for doc, to := range map[*any][]byte{&in: b, &out: again} {
+		d := json.NewDecoder(bytes.NewReader(to))
+		d.UseNumber() // digits are compared, not values
+		if err := d.Decode(doc); err != nil {
+			return err
+		}
+	}
+	if !reflect.DeepEqual(in, out) {
+		return errors.New("decode: a member too many, too few or in another form")
+	}
+	return nil
+}
+
+func inUTC(times ...time.Time) bool {
+	return !slices.ContainsFunc(times, func(t time.Time) bool {
+		return t.Location() != time.UTC || t.Year() < 1970 || t.Year() > 2261
+	})
+}
