@@ -128,6 +128,10 @@ func (t *Trail) Origin() string { return t.origin }
 // Keys are the verifier keys of the trail, for those who check it.
 func (t *Trail) Keys() []proof.Key { return t.keys }
 
+// SignText signs a text as a note by the trail's Ed25519 key: what says of a
+// pack that it comes from this trail.
+func (t *Trail) SignText(text string) ([]byte, error) { return t.signer.SignText(text) }
+
 // Size is the number of records that are durable.
 func (t *Trail) Size() uint64 {
 	t.mu.Lock()
