@@ -1,0 +1,273 @@
+package pack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+
+	"example.com/evident/proof"
+	"example.com/evident/trail"
+)
+
+// This file decides which headers a pack needs so that nobody has to believe
+// that the others are not needed (docs/format.md section 6.5): a run of headers
+// wherever a segment may hold a record of the window, by its manifest, and after
+// the last sealed segment; gaps elsewhere.
+
+// A piece is a stretch of the trail in a pack.
+type piece struct {
+	from, until uint64
+	run         bool // with headers; otherwise a gap
+	prev        proof.Hash
+}
+
+// plan takes the checkpoint, the manifests with their anchor, and the pieces.
+func (b *builder) plan(ctx context.Context) (err error) {
+	if b.note, b.checkpoint, err = b.trail.WaitCheckpoint(ctx, b.trail.Size()); err != nil {
+		return err
+	}
+	if err := b.findAnchor(ctx); err != nil {
+		return err
+	}
+	for _, m := range b.manifests {
+		span := m.OccurredAt
+		if b.o.By == ByAt {
+			span = m.At
+		}
+		b.addPiece(m.Until, !span.Last.Before(b.o.From) && span.First.Before(b.o.Until))
+	}
+	b.addPiece(b.checkpoint.Size, true)
+	return b.writeText("manifests.jsonl", func(w io.Writer) error {
+		for _, m := range b.manifests {
+			if _, err := w.Write(append(m.Bytes[:len(m.Bytes):len(m.Bytes)], '\n')); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// addPiece extends the pieces to until, joining neighbours of the same kind.
+func (b *builder) addPiece(until uint64, run bool) {
+	from := uint64(0)
+	if n := len(b.pieces); n > 0 {
+		from = b.pieces[n-1].until
+		if b.pieces[n-1].run == run {
+			b.pieces[n-1].until = until
+			return
+		}
+	}
+	if from < until {
+		b.pieces = append(b.pieces, piece{from: from, until: until, run: run})
+	}
+}
+
+// findAnchor takes the newest manifest whose sealing is a record below the
+// checkpoint, and that record. A segment that was sealed a moment ago may have
+// no such record yet: then its headers are given instead.
+func (b *builder) findAnchor(ctx context.Context) error {
+	all, end := b.trail.Manifests(), b.checkpoint.Size
+	for k := len(all) - 1; k >= 0; k-- {
+		if all[k].Until >= end {
+			continue
+		}
+		var seals []uint64
+		for h, err := range b.trail.Headers(ctx, all[k].Until, end) {
+			if err != nil {
+				return err
+			}
+			if h.Header.Source == "evident" && h.Header.Action == "segment.seal" {
+				seals = append(seals, h.Header.Seq)
+			}
+		}
+		end = all[k].Until
+		records, err := b.trail.Read(ctx, seals)
+		if err != nil {
+			return err
+		}
+		for i := range records {
+			if names(&records[i], all[k]) {
+				b.manifests, b.anchor = all[:k+1], &records[i]
+				return nil
+			}
+		}
+	}
+	return nil
+}
+
+// names reports whether r is the record of the sealing of m.
+func names(r *trail.Record, m trail.Manifest) bool {
+	number, hash := strconv.FormatUint(m.Segment, 10), `"`+proof.HashManifest(m.Bytes).String()+`"`
+	return fieldIs(r.Fields, "/detail/segment", number) && fieldIs(r.Fields, "/detail/manifest", hash)
+}
+
+func fieldIs(fields []proof.Field, pointer, token string) bool {
+	value, ok := tokenOf(fields, pointer)
+	return ok && string(value) == token
+}
+
+func tokenOf(fields []proof.Field, pointer string) ([]byte, bool) {
+	for i := range fields {
+		if fields[i].Pointer == pointer {
+			return fields[i].Value, true
+		}
+	}
+	return nil, false
+}
+
+// undecided marks, in a list of records that are wanted, one of which the header
+// alone does not say whether it matches. (A seq is below 2^63.)
+const undecided = 1 << 63
+
+// writeHeaders writes the headers of all runs, counts them, and returns the
+// records of the window that match or may match.
+func (b *builder) writeHeaders(ctx context.Context) (wanted []uint64, err error) {
+	p, err := b.newPart("headers.jsonl")
+	if err != nil {
+		return nil, err
+	}
+	var line []byte
+	for i := range b.pieces {
+		piece := &b.pieces[i]
+		if !piece.run {
+			continue
+		}
+		for head, err := range b.trail.Headers(ctx, piece.from, piece.until) {
+			if err != nil {
+				return nil, err
+			}
+			h := &head.Header
+			if h.Seq == piece.from {
+				piece.prev = h.Prev
+			}
+			line = appendHeaderLine(line[:0], h)
+			if _, err := p.Write(line); err != nil {
+				return nil, err
+			}
+			if b.counts.Headers++; b.o.inWindow(h) {
+				b.counts.Window++
+				wanted = b.want(wanted, h)
+			}
+		}
+	}
+	return wanted, p.finish()
+}
+
+// want adds h to the list, unless the header alone shows that it does not match.
+func (b *builder) want(wanted []uint64, h *proof.Header) []uint64 {
+	switch b.expr.Eval(h, nil) {
+	case proof.True:
+		return append(wanted, h.Seq)
+	case proof.Unknown:
+		b.counts.Unproven++ // until it is disclosed
+		b.countUnknown(h, nil, 1)
+		return append(wanted, h.Seq|undecided)
+	default:
+		return wanted
+	}
+}
+
+// countUnknown adds n to each clause that is unknown of what is disclosed.
+func (b *builder) countUnknown(h *proof.Header, v *proof.View, n int) {
+	for i := range b.clauses {
+		if b.clauses[i].Expr.Eval(h, v) == proof.Unknown {
+			b.clauses[i].Unknown += uint64(n)
+		}
+	}
+}
+
+const (
+	bodyMember = len(`,"body":""}`) + 64
+	prevMember = len(`,"prev":""`) + 64
+)
+
+// appendHeaderLine appends a header without its prev member, and a line feed.
+func appendHeaderLine(b []byte, h *proof.Header) []byte {
+	b = h.Append(b)
+	n := len(b) - bodyMember
+	b = append(b[:n-prevMember], b[n:]...)
+	return append(b, '\n')
+}
+
+// writeTree writes tree.json and the two small files about the trail.
+func (b *builder) writeTree() error {
+	type jsonPiece struct {
+		From   uint64       `json:"from"`
+		Until  uint64       `json:"until"`
+		Hashes []proof.Hash `json:"hashes,omitempty"`
+		Prev   *proof.Hash  `json:"prev,omitempty"`
+	}
+	type jsonPeriod struct {
+		Checkpoint string       `json:"checkpoint"`
+		Proof      []proof.Hash `json:"proof"`
+	}
+	tree := struct {
+		Size   uint64      `json:"size"`
+		Root   proof.Hash  `json:"root"`
+		Pieces []jsonPiece `json:"pieces"`
+		Period *jsonPeriod `json:"period,omitempty"`
+	}{Size: b.checkpoint.Size, Root: b.checkpoint.Root, Pieces: []jsonPiece{}}
+	for i := range b.pieces {
+		p := &b.pieces[i]
+		out := jsonPiece{From: p.from, Until: p.until}
+		if p.run {
+			out.Prev = &p.prev
+		} else {
+			hashes, err := b.trail.SubtreeHashes(p.from, p.until)
+			if err != nil {
+				return err
+			}
+			out.Hashes = hashes
+		}
+		tree.Pieces = append(tree.Pieces, out)
+	}
+	if m := b.periodEnd(); m != nil {
+		path, err := b.trail.ProveTree(m.Until, b.checkpoint.Size)
+		if err != nil {
+			return err
+		}
+		tree.Period = &jsonPeriod{m.Checkpoint, append([]proof.Hash{}, path...)}
+	}
+	if err := b.writeText("tree.json", func(w io.Writer) error { return writeJSON(w, tree) }); err != nil {
+		return err
+	}
+	if err := b.writeText("checkpoint.txt", copyString(string(b.note))); err != nil {
+		return err
+	}
+	return b.writeText("keys.txt", func(w io.Writer) error {
+		for _, k := range b.trail.Keys() {
+			if _, err := fmt.Fprintln(w, k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// periodEnd returns the first segment that reaches beyond the window's end by
+// the trail's own clock, else the last one: its checkpoint was signed before
+// this pack was asked for.
+func (b *builder) periodEnd() *trail.Manifest {
+	for i := range b.manifests {
+		if m := &b.manifests[i]; !m.At.Last.Before(b.o.Until) || i == len(b.manifests)-1 {
+			return m
+		}
+	}
+	return nil
+}
+
+// writeJSON writes v without escapes that JSON does not ask for, and without a
+// line feed.
+func writeJSON(w io.Writer, v any) error {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(bytes.TrimSuffix(out.Bytes(), []byte("\n")))
+	return err
+}
