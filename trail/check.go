@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -379,7 +378,7 @@ func (c *checker) readHeaderFile(ctx context.Context, m *Manifest, want sealedFi
 	if f.first != m.First || f.until != m.Until {
 		return &Damage{File: "segments/" + want.Name, What: "is not of the segment that its manifest describes"}
 	}
-	h := sha256.New()
+	plain := int64(0)
 	line := make([]byte, 0, 1024)
 	for i := range chunks(f.first, f.until) {
 		if ctx.Err() != nil {
@@ -395,12 +394,11 @@ func (c *checker) readHeaderFile(ctx context.Context, m *Manifest, want sealedFi
 			line = headers[k].Append(line[:0])
 			prev = proof.LeafHash(line)
 			s.leaves = append(s.leaves, prev)
-			line = append(line, '\n')
-			h.Write(line)
+			plain += int64(len(line))
 		}
 		s.headers = append(s.headers, headers...)
 	}
-	if !bytes.Equal(h.Sum(nil), want.PlainSHA256[:]) || want.Records != uint64(len(s.headers)) {
+	if plain != want.PlainBytes || want.Records != uint64(len(s.headers)) {
 		return &Damage{File: "segments/" + want.Name, What: "does not hold the headers that the manifest describes"}
 	}
 	return nil
@@ -415,10 +413,9 @@ func (c *checker) readBodyFile(ctx context.Context, m *Manifest, want sealedFile
 	if f.first != m.First || f.until != m.Until {
 		return &Damage{File: "segments/" + want.Name, What: "is not of the segment that its manifest describes"}
 	}
-	h, plain := sha256.New(), int64(0)
+	plain := int64(0)
 	s.seals = map[uint64]string{}
 	var fields []proof.Field
-	var length [4]byte
 	for i := range bodyChunks(f.first, f.until) {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -428,9 +425,6 @@ func (c *checker) readBodyFile(ctx context.Context, m *Manifest, want sealedFile
 			return err
 		}
 		for k, body := range bodies {
-			binary.BigEndian.PutUint32(length[:], uint32(len(body)))
-			h.Write(length[:])
-			h.Write(body)
 			plain += 4 + int64(len(body))
 			header := &s.headers[first-f.first+uint64(k)]
 			if fields, err = c.checkBody(fields[:0], header, body, f.seed(header.Seq), s.seals); err != nil {
@@ -439,7 +433,7 @@ func (c *checker) readBodyFile(ctx context.Context, m *Manifest, want sealedFile
 		}
 		s.bodies += uint64(len(bodies))
 	}
-	if !bytes.Equal(h.Sum(nil), want.PlainSHA256[:]) || plain != want.PlainBytes {
+	if plain != want.PlainBytes {
 		return &Damage{File: "segments/" + want.Name, What: "does not hold the bodies that the manifest describes"}
 	}
 	return nil

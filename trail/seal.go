@@ -19,16 +19,17 @@ import (
 	"example.com/evident/proof"
 )
 
-// A sealedFile is what a manifest says of one file of its segment.
+// A sealedFile is what a manifest says of one file of its segment. What the
+// file holds once it is unpacked needs no hash of its own: every header is a
+// leaf of the tree and every body has its digest there.
 type sealedFile struct {
-	Name        string     `json:"name"`
-	Bytes       int64      `json:"bytes"`
-	SHA256      proof.Hash `json:"sha256"`
-	PlainBytes  int64      `json:"plain_bytes"`
-	PlainSHA256 proof.Hash `json:"plain_sha256"`
-	Records     uint64     `json:"records"`
-	Class       string     `json:"class,omitempty"`
-	KeepUntil   string     `json:"keep_until,omitempty"` // a day: the file may go when it has begun
+	Name       string     `json:"name"`
+	Bytes      int64      `json:"bytes"`
+	SHA256     proof.Hash `json:"sha256"`
+	PlainBytes int64      `json:"plain_bytes"`
+	Records    uint64     `json:"records"`
+	Class      string     `json:"class,omitempty"`
+	KeepUntil  string     `json:"keep_until,omitempty"` // a day: the file may go when it has begun
 }
 
 // sealing seals segments that are closed, oldest first, until the trail is
@@ -180,7 +181,6 @@ type sealWriter struct {
 	*bufio.Writer
 	file  *os.File
 	whole hash.Hash
-	plain hash.Hash
 	sizes sealedFile
 }
 
@@ -189,7 +189,7 @@ func createSealed(dir, name string) (*sealWriter, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &sealWriter{file: f, whole: sha256.New(), plain: sha256.New(), sizes: sealedFile{Name: name}}
+	w := &sealWriter{file: f, whole: sha256.New(), sizes: sealedFile{Name: name}}
 	w.Writer = bufio.NewWriterSize(sealTee{w}, 1<<20)
 	return w, nil
 }
@@ -203,12 +203,6 @@ func (s sealTee) Write(b []byte) (int, error) {
 	return s.w.file.Write(b)
 }
 
-// hashPlain notes bytes of what the file holds, before they are packed.
-func (w *sealWriter) hashPlain(b []byte) {
-	w.plain.Write(b)
-	w.sizes.PlainBytes += int64(len(b))
-}
-
 // commit makes the file durable under its name.
 func (w *sealWriter) commit() (sealedFile, error) {
 	name := w.file.Name()
@@ -220,7 +214,6 @@ func (w *sealWriter) commit() (sealedFile, error) {
 		return w.sizes, err
 	}
 	w.whole.Sum(w.sizes.SHA256[:0])
-	w.plain.Sum(w.sizes.PlainSHA256[:0])
 	return w.sizes, os.Rename(name, strings.TrimSuffix(name, ".new"))
 }
 
@@ -311,7 +304,7 @@ func (o *openSegment) sample() ([]byte, error) {
 // chunks of headers and of bodies.
 func pour(o *openSegment, until uint64, hw *headerWriter, bw *bodyWriter, h, b *sealWriter) error {
 	var headers []proof.Header
-	var bodies, line []byte
+	var bodies []byte
 	var list []place
 	offset := int64(walHeadSize)
 	for seq := o.first; seq < until; {
@@ -333,8 +326,7 @@ func pour(o *openSegment, until uint64, hw *headerWriter, bw *bodyWriter, h, b *
 				return damaged(o.wal.file.Name(), offset+p.header, fmt.Sprintf("the header of record %d is damaged", seq))
 			}
 			headers = append(headers, parsed)
-			line = append(append(line[:0], header...), '\n')
-			h.hashPlain(line)
+			h.sizes.PlainBytes += int64(len(header))
 			bodies = append(binary.BigEndian.AppendUint32(bodies, uint32(len(body))), body...)
 			seq++
 			if seq%tileSize == 0 || seq == until {
@@ -344,7 +336,7 @@ func pour(o *openSegment, until uint64, hw *headerWriter, bw *bodyWriter, h, b *
 				headers = headers[:0]
 			}
 			if seq%bodyChunk == 0 || seq == until {
-				b.hashPlain(bodies)
+				b.sizes.PlainBytes += int64(len(bodies))
 				if err := bw.add(bodies); err != nil {
 					return err
 				}
