@@ -1,0 +1,36 @@
+// Package all lists every kind of source that the server knows.
+package all
+
+import (
+	"strings"
+
+	"example.com/evident/source"
+	"example.com/evident/source/awscloudtrail"
+	"example.com/evident/source/json"
+)
+
+// Kinds is in the order in which documentation shows them.
+var Kinds = []source.Kind{
+	json.Kind,
+	awscloudtrail.Kind,
+}
+
+// Lookup returns the kind called name.
+func Lookup(name string) (source.Kind, bool) {
+	for _, k := range Kinds {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return source.Kind{}, false
+}
+
+// Of returns the kind of the source called name: that whose name stands before
+// the slash. Any other source sends events in the schema, as app/billing does.
+func Of(name string) source.Kind {
+	kind, _, _ := strings.Cut(name, "/")
+	if k, ok := Lookup(kind); ok {
+		return k
+	}
+	return json.Kind
+}

@@ -1,0 +1,95 @@
+// Package source defines what brings one kind of system into the trail. Each
+// subfolder is one kind; package all lists them; sourcetest is the suite that
+// every kind passes. docs/sources/ is made from them.
+//
+// A kind knows its own format and nothing else: not how the bytes arrived or how
+// they were compressed (package intake), not where they go (package trail).
+package source
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"iter"
+	"time"
+
+	"example.com/evident/event"
+)
+
+// A Kind is one kind of system, such as "okta". It holds no state, and its
+// functions may be called concurrently.
+type Kind struct {
+	// Name is the part of a source's name before the slash: okta in okta/acme.
+	Name string
+
+	// Verbatim says that raws are events in the schema already. Their bytes are
+	// stored as they are, not those of [event.Event.AppendJSON], and what Map
+	// refuses is refused with its *event.Refusal instead of being kept as
+	// unmapped.
+	Verbatim bool
+
+	// Split cuts one delivery (a file, a request body, a page) into raw events,
+	// without changing a byte of them. Transport envelopes may be taken off. A
+	// raw belongs to whoever received it. After an error Split yields nothing
+	// more; what it yielded before is kept.
+	Split func(delivery io.Reader) iter.Seq2[[]byte, error]
+
+	// Map returns the event that raw describes, without its Source and with Raw
+	// being raw. An error means that raw is not an event of this kind: the
+	// caller then records it as [Unmapped], with the error as the reason. Map
+	// never drops and never guesses.
+	Map func(raw []byte) (event.Event, error)
+
+	// Actions is the mapping table, for docs/sources and for coverage.
+	Actions map[string]Action
+}
+
+// An Action is what the name that a system gives to something means here.
+type Action struct {
+	Action   string
+	Category event.Category
+}
+
+// Event returns the event that raw describes, as an event of the source called
+// name, and whether it could be mapped. If not, or if what Map made of it is not
+// acceptable, it is [Unmapped]. It is not for Verbatim kinds.
+func (k *Kind) Event(name string, raw []byte, now time.Time) (e event.Event, mapped bool) {
+	e, err := k.Map(raw)
+	if err == nil {
+		e.Source = name
+		err = e.Validate()
+	}
+	if err != nil {
+		return Unmapped(name, raw, err.Error(), now), false
+	}
+	return e, true
+}
+
+// ActionUnmapped is the action of an event that [Unmapped] made.
+const ActionUnmapped = "unmapped"
+
+// Unmapped returns the event that keeps a raw which no mapping understood: its
+// bytes, and why. now stands for the time that nobody could read from it.
+//
+// The id is that of the bytes, so that the same raw delivered again is the same
+// event, although it was seen at another time.
+func Unmapped(name string, raw []byte, reason string, now time.Time) event.Event {
+	sum := sha256.Sum256(raw)
+	return event.Event{
+		ID:            ActionUnmapped + "/" + hex.EncodeToString(sum[:]),
+		Source:        name,
+		OccurredAt:    now.UTC(),
+		Actor:         event.Actor{Type: event.ActorSystem, ID: "unknown"},
+		Action:        ActionUnmapped,
+		Category:      event.System,
+		Outcome:       event.Unknown,
+		OutcomeReason: clip(reason),
+		Raw:           raw,
+	}
+}
+
+// errTooLarge is what Split says of an event over MaxEventBytes.
+func errTooLarge(at int64) error {
+	return fmt.Errorf("split delivery: the event at byte %d is larger than %d bytes", at, MaxEventBytes)
+}
