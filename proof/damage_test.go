@@ -1,0 +1,538 @@
+package proof_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
+
+	"example.com/evident/proof"
+)
+
+var update = flag.Bool("update", false, "write the packs of testdata again")
+
+// swap replaces the first occurrence of old in a file of the pack.
+func swap(name, old, new string) func(map[string][]byte) {
+	return func(files map[string][]byte) {
+		if !bytes.Contains(files[name], []byte(old)) {
+			panic("no " + old + " in " + name)
+		}
+		files[name] = bytes.Replace(files[name], []byte(old), []byte(new), 1)
+	}
+}
+
+// onLines rewrites the lines of a file.
+func onLines(name string, f func(lines []string) []string) func(map[string][]byte) {
+	return func(files map[string][]byte) {
+		lines := f(strings.Split(strings.TrimSuffix(string(files[name]), "\n"), "\n"))
+		files[name] = []byte(strings.Join(lines, "\n") + "\n")
+		if len(lines) == 0 {
+			files[name] = nil
+		}
+	}
+}
+
+func drop(i int) func([]string) []string {
+	return func(lines []string) []string { return slices.Delete(lines, i, i+1) }
+}
+
+func double(i int) func([]string) []string {
+	return func(lines []string) []string { return slices.Insert(lines, i, lines[i]) }
+}
+
+func reverse(lines []string) []string {
+	slices.Reverse(lines)
+	return lines
+}
+
+// A damage is one thing wrong with an otherwise good pack. Unless it says so,
+// the attacker has the trail's keys: every hash and signature is made again.
+type damage struct {
+	name string
+	want string // behind "NOT VERIFIED: "
+	do   func(p *plan)
+}
+
+var damages = []damage{
+	// Step a.
+	{"an extra file", "evil.txt: does not belong here", func(p *plan) {
+		p.pack = func(e []zipEntry) []zipEntry { return append(e, zipEntry{name: "evil.txt"}) }
+	}},
+	{"a missing file", "index.html: is missing", func(p *plan) {
+		p.pack = func(e []zipEntry) []zipEntry {
+			return slices.DeleteFunc(e, func(e zipEntry) bool { return e.name == "index.html" })
+		}
+	}},
+	{"no pack.json", "pack.json: is missing", func(p *plan) { p.pack = func(e []zipEntry) []zipEntry { return e[1:] } }},
+	{"files in another order", "zip: is not a zip in the form of evident.pack/1", func(p *plan) {
+		p.pack = func(e []zipEntry) []zipEntry { e[3], e[4] = e[4], e[3]; return e }
+	}},
+	{"a name that escapes", "zip: is not a zip in the form of evident.pack/1", func(p *plan) {
+		p.pack = func(e []zipEntry) []zipEntry { return append(e, zipEntry{name: "../evil"}) }
+	}},
+	{"a name twice", "zip: is not a zip in the form of evident.pack/1", func(p *plan) {
+		p.pack = func(e []zipEntry) []zipEntry { return append(e, e[5]) }
+	}},
+	{"another name in the directory", "zip: is not a zip in the form of evident.pack/1", func(p *plan) {
+		p.pack = func(e []zipEntry) []zipEntry { e[12].centralName = "verify.px"; return e }
+	}},
+	{"an extra field", "zip: is not a zip in the form of evident.pack/1", func(p *plan) {
+		p.pack = func(e []zipEntry) []zipEntry { e[3].extra = "abcd"; return e }
+	}},
+	{"bytes behind the zip", "zip: is not a zip in the form of evident.pack/1", func(p *plan) { p.zip = func(b []byte) []byte { return append(b, 'x') } }},
+	{"bytes before the zip", "zip: is not a zip in the form of evident.pack/1", func(p *plan) { p.zip = func(b []byte) []byte { return append([]byte("x"), b...) } }},
+	{"a comment", "zip: is not a zip in the form of evident.pack/1", func(p *plan) {
+		p.zip = func(b []byte) []byte { b[len(b)-2] = 2; return append(b, "hi"...) }
+	}},
+	{"half a zip", "zip: is not a zip in the form of evident.pack/1", func(p *plan) { p.zip = func(b []byte) []byte { return b[:len(b)/2] } }},
+	{"an empty zip", "zip: is not a zip in the form of evident.pack/1", func(p *plan) { p.zip = func(b []byte) []byte { return nil } }},
+	{"a bomb that says so", "zip: is not a zip in the form of evident.pack/1", func(p *plan) {
+		p.pack = func(e []zipEntry) []zipEntry { e[4].plain = uint32(2000*len(e[4].data) + 1); return e }
+	}},
+	{"an unknown member in pack.json", "pack.json: is not well formed", func(p *plan) { p.signed = swap("pack.json", `{"format"`, `{"extra":1,"format"`) }},
+	{"a member twice in pack.json", "pack.json: is not well formed", func(p *plan) { p.signed = swap("pack.json", `{"format"`, `{"format":"x","format"`) }},
+	{"a member in capitals in pack.json", "pack.json: is not well formed", func(p *plan) { p.signed = swap("pack.json", `"made_by"`, `"Made_by"`) }},
+	{"null in pack.json", "pack.json: is not well formed", func(p *plan) { p.info = func(o obj) { o.set("made_by", nil) } }},
+	{"another format", "pack.json: is not well formed", func(p *plan) { p.info = func(o obj) { o.set("format", "evident.pack/2") } }},
+	{"a time with an offset", "pack.json: is not well formed", func(p *plan) { p.info = func(o obj) { o.set("made_at", "2026-04-02T08:00:00+02:00") } }},
+	{"an unknown op", "pack.json: is not well formed", func(p *plan) { p.filter.set("expr", obj{"op", "maybe"}) }},
+	{"a file that is not listed", "pack.json: is not well formed", func(p *plan) {
+		p.info = func(o obj) { o.set("files", o.get("files").([]obj)[1:]) }
+	}},
+	// Step b.
+	{"other keys than listed", "keys.txt: is not what pack.json lists", func(p *plan) {
+		p.pack = func(e []zipEntry) []zipEntry { e[2] = store("keys.txt", "x"); return e }
+	}},
+	{"a key of another trail", "keys.txt: is not well formed", func(p *plan) {
+		p.lines = func(f map[string][]byte) { f["keys.txt"] = []byte(newSigner("else", "x").vkeys()[0] + "\n") }
+	}},
+	{"keys without their line feed", "keys.txt: is not well formed", func(p *plan) {
+		p.lines = func(f map[string][]byte) { f["keys.txt"] = bytes.TrimSpace(f["keys.txt"]) }
+	}},
+	// Step c.
+	{"pack.json changed", "pack.json: is not signed by a trusted key", func(p *plan) { p.signed = swap("pack.json", "evident test", "evident best") }},
+	{"signed by a stranger", "pack.note: is not signed by a trusted key", func(p *plan) { p.noteBy = newSigner(origin, "stranger") }},
+	{"signed for another trail", "pack.note: does not belong to this trail", func(p *plan) {
+		p.note = func(s string) string { return strings.Replace(s, origin, "else", 1) }
+	}},
+	{"a note of another format", "pack.note: is not well formed", func(p *plan) { p.note = func(s string) string { return s + "more\n" } }},
+	{"a file changed", "records.jsonl: is not what pack.json lists", func(p *plan) {
+		p.pack = func(e []zipEntry) []zipEntry { e[8] = store("records.jsonl", "{}\n"); return e }
+	}},
+	{"another checksum", "zip: is not a zip in the form of evident.pack/1", func(p *plan) { p.pack = func(e []zipEntry) []zipEntry { e[4].crc++; return e } }},
+	{"bytes behind a packed file", "zip: is not a zip in the form of evident.pack/1", repack("index.html", func(b []byte) []byte { return append(b, "behind"...) })},
+	{"a packed file that ends too early", "zip: is not a zip in the form of evident.pack/1", repack("index.html", func(b []byte) []byte { return b[:len(b)-3] })},
+	{"a file that unpacks to more", "zip: is not a zip in the form of evident.pack/1", func(p *plan) {
+		p.pack = func(e []zipEntry) []zipEntry { e[11].plain -= 5; return e }
+	}},
+	// Step d.
+	{"a checkpoint by a stranger", "checkpoint.txt: is not signed by a trusted key", func(p *plan) {
+		p.lines = func(f map[string][]byte) {
+			f["checkpoint.txt"] = []byte(newSigner(origin, "stranger").checkpoint(15, tlog.Hash{}))
+		}
+	}},
+	{"a checkpoint whose second signature is wrong", "checkpoint.txt: is not signed by a trusted key", func(p *plan) {
+		p.lines = func(f map[string][]byte) {
+			lines := strings.SplitAfter(string(f["checkpoint.txt"]), "\n")
+			other := strings.SplitAfter(p.signer.checkpoint(14, tlog.Hash{}), "\n")
+			f["checkpoint.txt"] = []byte(strings.Join(append(lines[:5], other[5:]...), ""))
+		}
+	}},
+	{"an extension line", "checkpoint.txt: is not well formed", func(p *plan) {
+		p.lines = func(f map[string][]byte) {
+			text, _, _ := strings.Cut(string(f["checkpoint.txt"]), "\n\n")
+			f["checkpoint.txt"] = []byte(p.signer.note(text + "\nmore\n"))
+		}
+	}},
+	{"a checkpoint of another origin", "checkpoint.txt: does not belong to this trail", func(p *plan) {
+		p.lines = func(f map[string][]byte) {
+			text, _, _ := strings.Cut(string(f["checkpoint.txt"]), "\n\n")
+			f["checkpoint.txt"] = []byte(p.signer.note(strings.Replace(text, origin, "else", 1) + "\n"))
+		}
+	}},
+	{"a checkpoint of a smaller tree", "tree.json: is not the tree that was signed", func(p *plan) {
+		p.lines = func(f map[string][]byte) { f["checkpoint.txt"] = []byte(p.signer.checkpoint(14, tlog.Hash{})) }
+	}},
+	{"tree.json with a member too many", "tree.json: is not well formed", func(p *plan) { p.lines = swap("tree.json", `{"size"`, `{"time":0,"size"`) }},
+	{"a number with a fraction", "tree.json: is not well formed", func(p *plan) { p.lines = swap("tree.json", `"from":0`, `"from":0.0`) }},
+	{"pieces that leave one out", "tree.json: does not fit", func(p *plan) { p.lines = swap("tree.json", `"from":3`, `"from":4`) }},
+	{"a subtree hash too many", "tree.json: does not fit", func(p *plan) {
+		p.tree = func(o obj) { o.get("pieces").([]obj)[0].set("hashes", make([]proof.Hash, 3)) }
+	}},
+	{"pieces that end too early", "tree.json: does not fit", func(p *plan) {
+		p.tree = func(o obj) { pieces := o.get("pieces").([]obj); pieces[len(pieces)-1].set("until", 14) }
+	}},
+	// Step e.
+	{"a header dropped", "headers.jsonl record 6: does not fit", func(p *plan) { p.lines = onLines("headers.jsonl", drop(3)) }},
+	{"headers swapped", "headers.jsonl record 5: does not fit", func(p *plan) {
+		p.lines = onLines("headers.jsonl", func(l []string) []string { l[2], l[3] = l[3], l[2]; return l })
+	}},
+	{"a header inserted", "headers.jsonl record 6: does not fit", func(p *plan) { p.lines = onLines("headers.jsonl", double(2)) }},
+	{"the last header dropped", "headers.jsonl record 14: does not fit", func(p *plan) { p.lines = onLines("headers.jsonl", drop(11)) }},
+	{"a header behind the last", "headers.jsonl: does not fit", func(p *plan) { p.lines = onLines("headers.jsonl", double(11)) }},
+	{"a header changed", "tree.json: is not the tree that was signed", func(p *plan) { p.lines = swap("headers.jsonl", `"outcome":"success"`, `"outcome":"failure"`) }},
+	{"a header in another form", "headers.jsonl record 3: is not well formed", func(p *plan) { p.lines = swap("headers.jsonl", `{"v":1,"seq"`, `{"v":1, "seq"`) }},
+	{"a header without its end", "headers.jsonl record 14: is not well formed", func(p *plan) {
+		p.lines = func(f map[string][]byte) { f["headers.jsonl"] = bytes.TrimSpace(f["headers.jsonl"]) }
+	}},
+	{"a trail that went back in time", "headers.jsonl record 6: does not fit", func(p *plan) { p.records[6].at = "2026-03-02T09:00:00Z" }},
+	{"a source that counts wrong", "headers.jsonl record 6: does not fit", func(p *plan) {
+		p.header = func(seq int, h *proof.Header) {
+			if seq == 6 {
+				h.SSeq++
+			}
+		}
+	}},
+	{"the same event twice", "headers.jsonl record 9: stands twice", func(p *plan) { p.records[9].id = "e" }},
+	// Step f.
+	{"a manifest dropped", "manifests.jsonl: does not fit", func(p *plan) { p.lines = onLines("manifests.jsonl", drop(1)) }},
+	{"the last manifest dropped", "manifests.jsonl: is not anchored", func(p *plan) { p.lines = onLines("manifests.jsonl", drop(2)) }},
+	{"a manifest rewritten", "manifests.jsonl: does not fit", func(p *plan) {
+		p.lines = swap("manifests.jsonl", `"last":"2026-02-02T10:00:00Z"`, `"last":"2026-02-02T11:00:00Z"`)
+	}},
+	{"the last manifest rewritten", "manifests.jsonl: is not anchored", func(p *plan) {
+		p.lines = onLines("manifests.jsonl", func(l []string) []string {
+			l[2] = strings.Replace(l[2], "2026-03-04T10:00:00Z", "2026-03-04T10:00:01Z", 1)
+			return l
+		})
+	}},
+	{"a manifest of another trail", "manifests.jsonl: does not belong to this trail", func(p *plan) { p.manifest = func(i int, m obj) { m.set("origin", "else") } }},
+	{"a manifest with a wrong root", "manifests.jsonl: does not fit", func(p *plan) {
+		p.manifest = func(i int, m obj) {
+			if i == 1 {
+				m.set("root", strings.Repeat("ab", 32))
+				m.set("checkpoint", p.signer.checkpoint(7, tlog.Hash(bytes.Repeat([]byte{0xab}, 32))))
+			}
+		}
+	}},
+	{"counts that do not add up", "manifests.jsonl: does not fit", func(p *plan) { p.lines = swap("manifests.jsonl", `"records":1}`, `"records":2}`) }},
+	{"a manifest with a member too few", "manifests.jsonl: is not well formed", func(p *plan) { p.lines = swap("manifests.jsonl", `"segment":0,`, ``) }},
+	{"no anchor", "manifests.jsonl: is not anchored", func(p *plan) { p.lines = func(f map[string][]byte) { f["anchor.jsonl"] = nil } }},
+	{"another record as anchor", "manifests.jsonl: is not anchored", func(p *plan) {
+		p.lines = func(f map[string][]byte) { f["anchor.jsonl"], _, _ = cutLine(f["records.jsonl"]) }
+	}},
+	{"an anchor that was changed", "anchor.jsonl record 10: is not what was recorded", func(p *plan) { p.lines = swap("anchor.jsonl", "alice", "blice") }},
+	{"an anchor outside the runs", "anchor.jsonl record 1: has no header here", func(p *plan) { p.lines = swap("anchor.jsonl", `"seq":10`, `"seq":1`) }},
+	{"an anchor without manifests", "anchor.jsonl: does not belong here", func(p *plan) {
+		p.ensure, p.lines = []int{0, 1, 2}, func(f map[string][]byte) { f["manifests.jsonl"] = nil }
+	}},
+	{"a segment of the window left out", "tree.json: hides a stretch of the window", func(p *plan) { p.ensure = []int{2}; delete(p.records2, 5) }},
+	{"a segment that lies about its times", "manifests.jsonl: is not anchored", func(p *plan) {
+		p.ensure = []int{2}
+		delete(p.records2, 5)
+		p.lines = onLines("manifests.jsonl", func(l []string) []string {
+			l[1] = strings.ReplaceAll(strings.ReplaceAll(l[1], "2026-03-0", "2026-02-0"), "2026-02-01T10:00:00Z", "2026-02-01T10:00:00Z")
+			sum := sha256.Sum256([]byte(l[1]))
+			var was = strings.Split(l[2], `"previous":"`)
+			l[2] = was[0] + `"previous":"` + hex.EncodeToString(sum[:]) + was[1][64:]
+			return l
+		})
+	}},
+	{"half a segment left out", "tree.json: hides a stretch of the window", func(p *plan) { p.also = []int{2} }},
+	// Step g.
+	{"no period", "tree.json: is not well formed", func(p *plan) {
+		p.lines = func(f map[string][]byte) {
+			i := bytes.Index(f["tree.json"], []byte(`,"period"`))
+			f["tree.json"] = append(f["tree.json"][:i:i], '}')
+		}
+	}},
+	{"a period of another segment", "tree.json: does not fit", func(p *plan) {
+		p.tree = func(o obj) { o.get("period").(obj).set("checkpoint", p.signer.checkpoint(3, tlog.Hash{})) }
+	}},
+	{"a period signed by a stranger", "tree.json: is not signed by a trusted key", func(p *plan) {
+		p.manifest = func(i int, m obj) {
+			root, _ := hex.DecodeString(m.get("root").(string))
+			m.set("checkpoint", newSigner(origin, "stranger").checkpoint(m.get("until").(int), tlog.Hash(root)))
+		}
+	}},
+	{"a consistency proof that proves nothing", "tree.json: is not the beginning of this trail", func(p *plan) {
+		p.tree = func(o obj) { o.get("period").(obj).set("proof", []proof.Hash{{}, {}}) }
+	}},
+	// Step h.
+	{"a field of a body changed", "records.jsonl record 5: is not what was recorded", func(p *plan) { p.lines = swap("records.jsonl", "alice5@", "mallo5@") }},
+	{"a field shown that was not there", "records.jsonl record 8: is not what was recorded", func(p *plan) { p.lines = swap("records.jsonl", `"SEC-8\"`, `"SEC-9\"`) }},
+	{"a salt changed", "records.jsonl record 8: is not what was recorded", func(p *plan) { p.lines = saltOf("ffffffffffffffffffffffffffffffff") }},
+	{"a withheld field dropped", "records.jsonl record 8: is not what was recorded", func(p *plan) {
+		p.lines = func(f map[string][]byte) {
+			i := bytes.Index(f["records.jsonl"], []byte(`"withheld":["`)) + len(`"withheld":[`)
+			f["records.jsonl"] = slices.Delete(f["records.jsonl"], i, i+67)
+		}
+	}},
+	{"withheld not sorted", "records.jsonl record 8: is not well formed", func(p *plan) {
+		p.lines = func(f map[string][]byte) {
+			i := bytes.Index(f["records.jsonl"], []byte(`"withheld":["`)) + len(`"withheld":["`)
+			a, b := f["records.jsonl"][i:i+64], f["records.jsonl"][i+67:i+67+64]
+			for j := range a {
+				a[j], b[j] = b[j], a[j]
+			}
+		}
+	}},
+	{"a seed in capitals", "records.jsonl record 5: is not well formed", func(p *plan) {
+		p.lines = func(f map[string][]byte) {
+			i := bytes.Index(f["records.jsonl"], []byte(`"seed":"`)) + len(`"seed":"`)
+			copy(f["records.jsonl"][i:], bytes.ToUpper(f["records.jsonl"][i:i+64]))
+		}
+	}},
+	{"a line that is no JSON", "records.jsonl: is not well formed", func(p *plan) {
+		p.lines = onLines("records.jsonl", func(l []string) []string { l[1] = "{"; return l })
+	}},
+	{"an empty line", "records.jsonl: is not well formed", func(p *plan) {
+		p.lines = onLines("records.jsonl", func(l []string) []string { l[1] = ""; return l })
+	}},
+	{"both forms at once", "records.jsonl record 5: is not well formed", func(p *plan) { p.lines = swap("records.jsonl", `"seed"`, `"withheld":[],"seed"`) }},
+	{"a body that is none", "records.jsonl record 5: is not well formed", func(p *plan) {
+		p.body = func(seq int, body string) string {
+			if seq == 5 {
+				body = strings.Replace(body, `{"id"`, `{"id":"x","id"`, 1)
+			}
+			return body
+		}
+	}},
+	{"a record twice", "records.jsonl record 5: stands twice", func(p *plan) { p.lines = onLines("records.jsonl", double(0)) }},
+	{"records in reverse", "records.jsonl record 11: does not fit", func(p *plan) { p.lines = onLines("records.jsonl", reverse) }},
+	{"a record in both files", "others.jsonl record 5: stands twice", func(p *plan) { p.others = map[int]disclose{5: whole} }},
+	{"a record without a header", "records.jsonl record 1: has no header here", func(p *plan) { p.records2[1] = whole }},
+	{"a body that says another outcome", "records.jsonl record 5 field /outcome: does not agree with its header", func(p *plan) {
+		p.header = func(seq int, h *proof.Header) {
+			if seq == 5 {
+				h.Outcome = "failure"
+			}
+		}
+	}},
+	{"a body that says another time", "records.jsonl record 5 field /occurred_at: does not agree with its header", func(p *plan) {
+		p.header = func(seq int, h *proof.Header) {
+			if seq == 5 {
+				h.OccurredAt = h.OccurredAt.Add(time.Nanosecond)
+			}
+		}
+	}},
+	{"a header with another id", "records.jsonl record 5 field /id: does not agree with its header", func(p *plan) {
+		p.header = func(seq int, h *proof.Header) {
+			if seq == 5 {
+				h.ID[0]++
+			}
+		}
+	}},
+	{"a whole body without a source", "records.jsonl record 5 field /source: does not agree with its header", func(p *plan) {
+		p.records[5].body = `{"id":"e","occurred_at":"2026-03-02T09:59:00Z","action":"role.grant","category":"privileged","outcome":"success"}`
+	}},
+	// Step i.
+	{"a record outside the window", "records.jsonl record 12: lies outside the window", func(p *plan) { p.records2[12] = whole }},
+	// Step k.
+	{"a record that does not match", "records.jsonl record 6: does not match the filter", func(p *plan) { p.records2[6] = whole }},
+	{"a match kept back", "records.jsonl record 9: is missing from the pack", func(p *plan) { delete(p.records2, 9) }},
+	{"a match among the others", "others.jsonl record 9: matches the filter", func(p *plan) { delete(p.records2, 9); p.others = map[int]disclose{9: whole} }},
+	{"a wrong count", "pack.json field /counts/late: is not what the records say", func(p *plan) { p.info = func(o obj) { o.get("counts").(obj).set("late", 5) } }},
+	{"a changed spreadsheet", "population.csv: is not what the records say", func(p *plan) { p.lines = swap("population.csv", "SEC-5", "SEC-6") }},
+	{"a spreadsheet in another order", "population.csv: is not what the records say", func(p *plan) {
+		p.lines = onLines("population.csv", func(l []string) []string { l[2], l[3] = l[3], l[2]; return l })
+	}},
+	{"a line behind the spreadsheet", "population.csv: is not what the records say", func(p *plan) { p.lines = onLines("population.csv", double(5)) }},
+	{"a formula in the spreadsheet", "population.csv: is not what the records say", func(p *plan) { p.lines = swap("population.csv", `"'=`, `"=`) }},
+}
+
+func cutLine(b []byte) (line, rest []byte, ok bool) {
+	line, rest, ok = bytes.Cut(b, []byte("\n"))
+	return append(line, '\n'), rest, ok
+}
+
+func saltOf(salt string) func(map[string][]byte) {
+	return func(f map[string][]byte) {
+		i := bytes.Index(f["records.jsonl"], []byte(`"fields":[[`))
+		i += bytes.Index(f["records.jsonl"][i:], []byte(`]`)) - 33
+		copy(f["records.jsonl"][i:], salt)
+	}
+}
+
+func store(name, content string) zipEntry {
+	return zipEntry{name: name, data: []byte(content), plain: uint32(len(content))}
+}
+
+// repack changes the packed bytes of a file, and pack.json with them.
+func repack(name string, f func([]byte) []byte) func(p *plan) {
+	return func(p *plan) {
+		var changed []byte
+		p.info = func(o obj) {
+			for _, file := range o.get("files").([]obj) {
+				if file.get("name") == name {
+					changed = f(packedIn(p, name))
+					sum := sha256.Sum256(changed)
+					file.set("packed_bytes", len(changed))
+					file.set("packed_sha256", hex.EncodeToString(sum[:]))
+				}
+			}
+		}
+		p.pack = func(e []zipEntry) []zipEntry {
+			e[slices.IndexFunc(e, func(e zipEntry) bool { return e.name == name })].data = changed
+			return e
+		}
+	}
+}
+
+// packedIn returns the packed bytes of a file in the good pack.
+func packedIn(p *plan, name string) (data []byte) {
+	good := goodPlan()
+	good.signer = p.signer
+	good.pack = func(e []zipEntry) []zipEntry {
+		data = slices.Clone(e[slices.IndexFunc(e, func(e zipEntry) bool { return e.name == name })].data)
+		return e
+	}
+	good.build(nil2{})
+	return data
+}
+
+// nil2 is a testing.TB for a build that cannot fail.
+type nil2 struct{ testing.TB }
+
+func (nil2) Helper() {}
+
+func TestEveryDamageIsNamed(t *testing.T) {
+	for _, d := range damages {
+		t.Run(d.name, func(t *testing.T) {
+			p := goodPlan()
+			p.signer = newSigner(origin, "pack tests")
+			d.do(p)
+			files, zip := p.build(t)
+			_, err := verify(t, asZip(zip), "pack.zip")
+			if err == nil || err.Error() != d.want {
+				t.Errorf("got  %v\nwant %s", err, d.want)
+			}
+			if strings.HasPrefix(d.want, "zip:") || p.pack != nil {
+				return
+			}
+			if _, err = verify(t, asFolder(files), "pack"); err == nil || err.Error() != d.want {
+				t.Errorf("folder: got  %v\nwant %s", err, d.want)
+			}
+		})
+	}
+}
+
+func TestFolderIsHeldToItsFiles(t *testing.T) {
+	for want, change := range map[string]func(m fstest.MapFS){
+		"notes.txt: does not belong here":         func(m fstest.MapFS) { m["pack/notes.txt"] = &fstest.MapFile{} },
+		"sub: does not belong here":               func(m fstest.MapFS) { m["pack/sub/x"] = &fstest.MapFile{} },
+		"population.csv: is missing":              func(m fstest.MapFS) { delete(m, "pack/population.csv") },
+		"index.html: is not what pack.json lists": func(m fstest.MapFS) { m["pack/index.html"] = &fstest.MapFile{Data: []byte("x")} },
+		"verify.py: does not belong here":         func(m fstest.MapFS) { m["pack/verify.py"] = &fstest.MapFile{Mode: os.ModeSymlink} },
+		"pack.json: is not well formed":           func(m fstest.MapFS) { m["pack/pack.json"] = &fstest.MapFile{Data: []byte("{}")} },
+		"pack.note: is not well formed":           func(m fstest.MapFS) { m["pack/pack.note"] = &fstest.MapFile{Data: []byte("x\n")} },
+	} {
+		files, _ := goodPlan().build(t)
+		folder := asFolder(files).(fstest.MapFS)
+		change(folder)
+		if _, err := verify(t, folder, "pack"); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+// TestEveryByteCounts changes every byte of a pack, one at a time.
+func TestEveryByteCounts(t *testing.T) {
+	p := goodPlan()
+	p.seals, p.records = nil, slices.DeleteFunc(p.records, func(r rec) bool { return r.action == "segment.seal" })
+	p.records, p.records2 = p.records[3:7], map[int]disclose{1: whole, 3: part}
+	p.signer = newSigner(origin, "pack tests")
+	p.signer.classicOnly = true
+	_, zip := p.build(t)
+	if _, err := verify(t, asZip(zip), "pack.zip"); err != nil {
+		t.Fatal(err)
+	}
+	var keys []proof.Key
+	for _, s := range p.signer.vkeys() {
+		k, err := proof.ParseKey(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, k)
+	}
+	step := 1
+	if testing.Short() {
+		step = 17
+	}
+	var wait sync.WaitGroup
+	for worker := range 2 {
+		wait.Go(func() {
+			zip := bytes.Clone(zip)
+			for i := worker * step; i < len(zip); i += 2 * step {
+				zip[i] ^= 1 << (i % 8)
+				if _, err := verify(t, asZip(zip), "pack.zip", keys...); err == nil {
+					t.Errorf("byte %d of %d changed, and it is still verified", i, len(zip))
+				}
+				zip[i] ^= 1 << (i % 8)
+			}
+		})
+	}
+	wait.Wait()
+}
+
+// stored are the packs that both verifiers are held against.
+func stored() map[string]*plan {
+	packs := map[string]*plan{"good": goodPlan(), "good-actor": actorPlan()}
+	at := goodPlan()
+	at.window.set("by", "at")
+	at.records2 = map[int]disclose{5: whole, 8: part, 9: part}
+	packs["good-at"] = at
+	none := goodPlan()
+	none.seals, none.records = nil, slices.DeleteFunc(none.records, func(r rec) bool { return r.action == "segment.seal" })
+	none.records2, none.filter = map[int]disclose{}, obj{"text", "", "expr", obj{"op", "any", "args", []obj{}}}
+	packs["good-empty"] = none
+	for file, name := range map[string]string{
+		"bad-zip-trailing": "bytes behind the zip", "bad-zip-deflate": "bytes behind a packed file", "bad-signature": "signed by a stranger",
+		"bad-header": "a header changed", "bad-header-order": "a trail that went back in time", "bad-segment-hidden": "a segment of the window left out",
+		"bad-manifest": "the last manifest rewritten", "bad-field": "a field of a body changed", "bad-agreement": "a body that says another time",
+		"bad-match-missing": "a match kept back", "bad-spreadsheet": "a formula in the spreadsheet", "bad-count": "a wrong count",
+		"bad-period": "a consistency proof that proves nothing", "bad-name": "a name that escapes",
+	} {
+		p := goodPlan()
+		p.signer = newSigner(origin, "pack tests")
+		p.signer.classicOnly = file != "bad-period" // half the size
+		damages[slices.IndexFunc(damages, func(d damage) bool { return d.name == name })].do(p)
+		packs[file] = p
+	}
+	return packs
+}
+
+// TestStoredPacks holds the verifier against packs on disk: NAME.zip, with all
+// that is printed, and the exit status, in NAME.want.
+func TestStoredPacks(t *testing.T) {
+	if *update {
+		for name, p := range stored() {
+			_, zip := p.build(t)
+			out, err := verify(t, asZip(zip), "pack.zip")
+			want := fmt.Sprintf("%sexit %d\n", out, map[bool]int{true: 0, false: 1}[err == nil])
+			for ext, content := range map[string][]byte{".zip": zip, ".want": []byte(want)} {
+				if err := os.WriteFile(filepath.Join("testdata/packs", name+ext), content, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	names, _ := filepath.Glob("testdata/packs/*.zip")
+	if len(names) < 12 {
+		t.Fatalf("only %d packs in testdata/packs", len(names))
+	}
+	for _, name := range names {
+		want, err := os.ReadFile(strings.TrimSuffix(name, ".zip") + ".want")
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := verify(t, os.DirFS("testdata/packs"), filepath.Base(name))
+		if got := fmt.Sprintf("%sexit %d\n", out, map[bool]int{true: 0, false: 1}[err == nil]); got != string(want) {
+			t.Errorf("%s: got\n%swant\n%s", name, got, want)
+		}
+		if good := strings.HasPrefix(filepath.Base(name), "good"); good != (err == nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
