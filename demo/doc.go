@@ -17,7 +17,7 @@
 //	action:role.grant -ticket:*
 //	action:role.grant actor:kasimir.dunne@* detail.approved_by:kasimir.dunne@*
 //	ticket:ACC-362
-//	actor:desmond.achterberg@* OR actor:dachterberg-hf after:DATE
+//	(actor:desmond.achterberg@* OR actor:dachterberg-hf) after:DATE
 //	target:desmond.achterberg@* (action:person.terminate OR action:user.deactivate)
 //	ip:203.0.113.241
 //	incident:INC-204
@@ -31,8 +31,8 @@
 //	actor:slindgaard-hf (action:protected_branch.update OR detail.approvals:0)
 //	action:deployment.create detail.checks:failed
 //	action:table.alter -ticket:*
-//	source:aws.cloudtrail/prod (action:cloudtrail.stop_logging OR action:cloudtrail.delete_trail)
-//	action:iam.attach_user_policy
+//	outcome:denied (action:log.stop OR action:log.delete)
+//	action:policy.attach category:privileged
 //	source:aws.cloudtrail/prod "0.0.0.0/0"
 //	source:aws.cloudtrail/prod actor.id:111122223333
 //	region:sa-east-1
