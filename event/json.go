@@ -153,16 +153,20 @@ func appendRaw(b, raw []byte) []byte {
 	if len(raw) == 0 {
 		return b
 	}
-	const encoding = `,"raw_encoding":"base64"`
 	s := unsafe.String(&raw[0], len(raw)) // only read, and not kept
-	if !utf8.ValidString(s) || quotedLen(s) > base64.StdEncoding.EncodedLen(len(raw))+len(encoding) {
-		b = append(b, encoding+`,"raw":"`...)
-		b = base64.StdEncoding.AppendEncode(b, raw)
-		return append(b, '"')
+	if start := len(b); utf8.ValidString(s) {
+		b = appendText(append(b, `,"raw":`...), s)
+		if len(b)-start <= len(rawEncoding)+len(`,"raw":""`)+base64.StdEncoding.EncodedLen(len(raw)) {
+			return b
+		}
+		b = b[:start]
 	}
-	b = append(b, `,"raw":`...)
-	return appendString(b, s)
+	b = append(b, rawEncoding+`,"raw":"`...)
+	b = base64.StdEncoding.AppendEncode(b, raw)
+	return append(b, '"')
 }
+
+const rawEncoding = `,"raw_encoding":"base64"`
 
 const hexDigits = "0123456789abcdef"
 
@@ -179,6 +183,11 @@ func appendString(b []byte, s string) []byte {
 	if !utf8.ValidString(s) {
 		s = strings.ToValidUTF8(s, "\uFFFD")
 	}
+	return appendText(b, s)
+}
+
+// appendText is appendString for valid UTF-8.
+func appendText(b []byte, s string) []byte {
 	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); i++ {
@@ -196,21 +205,6 @@ func appendString(b []byte, s string) []byte {
 	}
 	b = append(b, s[start:]...)
 	return append(b, '"')
-}
-
-// quotedLen is how many bytes appendString makes of s without its quotes.
-func quotedLen(s string) int {
-	n := len(s)
-	for i := range len(s) {
-		switch escape[s[i]] {
-		case 0:
-		case 'u':
-			n += 5
-		default:
-			n++
-		}
-	}
-	return n
 }
 
 // unquote returns the string that token v, valid as JSON, stands for. Without

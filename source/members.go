@@ -131,11 +131,7 @@ func end(b []byte, i int) int {
 	for depth := 0; i < len(b); i++ {
 		switch c := b[i]; c {
 		case '"':
-			for i++; i < len(b) && b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
+			i = stringEnd(b, i)
 		case '{', '[':
 			depth++
 		case '}', ']':
@@ -154,4 +150,22 @@ func end(b []byte, i int) int {
 		}
 	}
 	return len(b)
+}
+
+// stringEnd returns where the closing quote of the string at i stands.
+func stringEnd(b []byte, i int) int {
+	for {
+		n := bytes.IndexByte(b[i+1:], '"')
+		if n < 0 {
+			return len(b)
+		}
+		i += 1 + n
+		escapes := 0
+		for b[i-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return i
+		}
+	}
 }

@@ -19,7 +19,7 @@ func (r *record) actor() event.Actor {
 	case "IAMUser":
 		a.Type = event.User
 		if id.userName == hidden {
-			a.Type = event.Anonymous
+			a.Type, a.MFA = event.Anonymous, nil
 		}
 	case "Root":
 		a.Type, a.Role = event.User, "root"

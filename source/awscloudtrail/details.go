@@ -19,6 +19,13 @@ func (d *detail) text(name, s string) {
 	}
 }
 
+// number adds a member, unless v is no number.
+func (d *detail) number(name string, v []byte) {
+	if len(v) > 0 && (v[0] == '-' || digit(v[0])) {
+		d.token(name, v)
+	}
+}
+
 // token adds a member whose value is a JSON token already.
 func (d *detail) token(name string, v []byte) {
 	lead := byte(',')

@@ -44,8 +44,8 @@ func (r *record) mapInsight(raw []byte) (event.Event, error) {
 	d.text("event_type", r.eventType)
 	d.text("shared_event_id", r.sharedEventID)
 	d.text("error_code", member(i, "errorCode"))
-	d.text("baseline_average", member(value(statistics, "baseline"), "average"))
-	d.text("insight_average", member(value(statistics, "insight"), "average"))
+	d.number("baseline_average", value(value(statistics, "baseline"), "average"))
+	d.number("insight_average", value(value(statistics, "insight"), "average"))
 	e.Detail = d.object()
 	return e, nil
 }
