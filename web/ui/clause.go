@@ -2,6 +2,7 @@ package ui
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"example.com/evident/filter"
@@ -92,6 +93,24 @@ func withRange(text, after, before string) (string, error) {
 		}
 	}
 	return text, nil
+}
+
+// narrowing returns withRange for many ranges of one filter, as a chart needs
+// it: the filter is read once.
+func narrowing(f filter.Filter) func(after, before string) string {
+	open, err := withRange(f.String(), "", "")
+	if err != nil {
+		return func(string, string) string { return f.String() }
+	}
+	if wide, err := filter.Parse(open); err == nil {
+		f = wide
+	}
+	if list := conjuncts(f); len(list) == 1 && list[0].Op == "any" {
+		open = "(" + open + ")"
+	}
+	return func(after, before string) string {
+		return strings.TrimPrefix(open+" after:"+after+" before:"+before, " ")
+	}
 }
 
 // withoutBound takes every bound of one kind away.

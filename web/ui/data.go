@@ -14,8 +14,9 @@ import (
 // called at once, and end when their context does.
 //
 // A record that does not verify is never returned as if it did: methods that
-// return records return a *proof.Failure instead, which becomes a page that
-// says what is wrong.
+// return records return a *trail.Damage or *proof.Failure instead, which
+// becomes a page that says what is wrong. A *Refused becomes one that says what
+// to ask instead.
 type Data interface {
 	// Head returns the size of the trail and its last checkpoint, cheaply: it
 	// stands on every page.
@@ -168,6 +169,6 @@ type PackRequest struct {
 	By          string    // "occurred_at" or "at"
 	Filter      filter.Filter
 	FilterText  string
-	Withhold    []string // pointers
+	Withhold    []string // pointers, or dotted names as package pack takes them
 	Prove       bool
 }

@@ -22,9 +22,9 @@ func (u *ui) eventRaw(w http.ResponseWriter, r *http.Request) {
 	}
 	raw, ok := rawOf(list)
 	if !ok {
-		u.fail(w, r, &badRequest{
-			what: "This event came without the bytes of another system, or they have expired.",
-			next: "Its own bytes are its body.",
+		u.fail(w, r, &Refused{
+			What: "This event came without the bytes of another system, or they have expired.",
+			Next: "Its own bytes are its body.",
 		})
 		return
 	}
@@ -38,7 +38,7 @@ func (u *ui) eventBody(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		u.fail(w, r, err)
 	case e.Body == nil:
-		u.fail(w, r, &badRequest{what: "The body of this record has expired under its retention class.", next: "Its header stays, on the page of the event."})
+		u.fail(w, r, &Refused{What: "The body of this record has expired under its retention class.", Next: "Its header stays, on the page of the event."})
 	default:
 		sendBytes(w, r, e.Header.Seq, "body", e.Body)
 	}

@@ -50,6 +50,12 @@ type Line struct {
 	Warn         bool      // Note wants attention
 }
 
+// maxLinked is how long a value may be to stand in the address of a search.
+const maxLinked = 512
+
+// Found reports whether a search can ask for the value.
+func (l Line) Found() bool { return l.Key != "" && len(l.Value) <= maxLinked }
+
 // FieldRow is one field of the body, as it was committed to.
 type FieldRow struct {
 	Pointer string
@@ -114,9 +120,9 @@ func (u *ui) evidence(r *http.Request) (Evidence, error) {
 	text := r.PathValue("seq")
 	seq, err := strconv.ParseUint(text, 10, 63)
 	if err != nil || strconv.FormatUint(seq, 10) != text {
-		return Evidence{}, &badRequest{
-			what: "The address names no record: what was expected is its number in the trail, such as 4711.",
-			next: "Search by the source's own id of the event: id:…",
+		return Evidence{}, &Refused{
+			What: "The address names no record: what was expected is its number in the trail, such as 4711.",
+			Next: "Search by the source's own id of the event: id:…",
 		}
 	}
 	return u.data.Record(r.Context(), seq)
@@ -243,7 +249,7 @@ func fieldRows(f fields) ([]FieldRow, int) {
 		}
 		cut, _ := clipBytes(token, limit)
 		row.Value, row.More = cut, len(token)-len(cut)
-		if key, ok := filter.KeyOf(f[i].Pointer); ok && row.More == 0 && len(token) <= 512 && row.Kind != "list" {
+		if key, ok := filter.KeyOf(f[i].Pointer); ok && row.More == 0 && len(token) <= maxLinked && row.Kind != "list" {
 			row.URL = clauseURL(key, tokenText(f[i].Value))
 		}
 		rows = append(rows, row)

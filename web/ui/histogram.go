@@ -3,6 +3,8 @@ package ui
 import (
 	"strconv"
 	"time"
+
+	"example.com/evident/filter"
 )
 
 // Chart is hits over time, ready to be drawn: one bar for each stretch of
@@ -99,8 +101,8 @@ func AlignDown(t time.Time, step time.Duration) time.Time {
 	return t.Add(-off).UTC()
 }
 
-// newChart lays out a histogram. text is the filter that the bars narrow.
-func newChart(h Histogram, text string) Chart {
+// newChart lays out a histogram. f is the filter that the bars narrow.
+func newChart(h Histogram, f filter.Filter) Chart {
 	c := Chart{Height: chartHeight, Base: chartBase, Step: stepName(h.Step), Total: h.Total}
 	if len(h.Buckets) == 0 || h.Step <= 0 {
 		return c
@@ -120,14 +122,16 @@ func newChart(h Histogram, text string) Chart {
 		records[int(AlignDown(b.From, h.Step).Sub(first)/h.Step)] += b.Records
 	}
 	c.Bars = make([]Bar, slots)
+	narrow := narrowing(f)
 	for i, n := range records {
-		c.Bars[i] = newBar(i, slots, n, c.Peak, first.Add(time.Duration(i)*h.Step), h.Step, text)
+		c.Bars[i] = newBar(i, slots, n, c.Peak, first.Add(time.Duration(i)*h.Step), h.Step)
+		c.Bars[i].URL = searchURL(narrow(c.Bars[i].From, c.Bars[i].Until), "")
 	}
 	c.Ticks = ticks(first, last.Add(h.Step))
 	return c
 }
 
-func newBar(i, slots int, n, peak uint64, from time.Time, step time.Duration, text string) Bar {
+func newBar(i, slots int, n, peak uint64, from time.Time, step time.Duration) Bar {
 	width := 100 / float64(slots)
 	gap := 0.16 * width
 	if slots > 120 {
@@ -144,9 +148,6 @@ func newBar(i, slots int, n, peak uint64, from time.Time, step time.Duration, te
 	}
 	b.Y = chartBase - b.H
 	b.Label = spanLabel(from, step) + ": " + number(n)
-	if narrow, err := withRange(text, b.From, b.Until); err == nil {
-		b.URL = searchURL(narrow, "")
-	}
 	return b
 }
 

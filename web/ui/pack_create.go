@@ -17,7 +17,7 @@ const maxForm = 64 << 10
 func (u *ui) packCreate(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
-		u.fail(w, r, &badRequest{what: "The form could not be read.", next: "Open the form and send it again."})
+		u.fail(w, r, &Refused{What: "The form could not be read.", Next: "Open the form and send it again."})
 		return
 	}
 	form := PackForm{
@@ -32,8 +32,11 @@ func (u *ui) packCreate(w http.ResponseWriter, r *http.Request) {
 	}
 	name := "evident-" + request.From.Format("20060102") + "-" + request.Until.Format("20060102") + ".zip"
 	out := &packWriter{w: w, name: name}
+	var refused *Refused
 	switch err := u.data.Pack(r.Context(), request, out); {
 	case err == nil:
+	case errors.As(err, &refused) && !out.begun:
+		u.packAgain(w, r, PackPage{Form: form}, "", err)
 	case out.begun:
 		// Half of it is sent. Breaking the connection off is the only way left
 		// to say that the file is not whole.
@@ -64,12 +67,7 @@ func (f PackForm) request() (r PackRequest, field string, err error) {
 	}
 	r.By, r.FilterText, r.Prove = f.By, f.Filter, f.Prove
 	r.Withhold = append(r.Withhold, f.Withhold...)
-	for pointer := range strings.FieldsFuncSeq(f.Other, func(c rune) bool { return c == ',' || c == ' ' || c == '\n' || c == '\r' }) {
-		if !strings.HasPrefix(pointer, "/") {
-			return r, "other", fmt.Errorf("other fields: found %q, expected a JSON pointer such as /detail/customer", pointer)
-		}
-		r.Withhold = append(r.Withhold, pointer)
-	}
+	r.Withhold = append(r.Withhold, strings.FieldsFunc(f.Other, func(c rune) bool { return strings.ContainsRune(", \t\r\n", c) })...)
 	return r, "", nil
 }
 

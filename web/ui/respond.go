@@ -8,6 +8,7 @@ import (
 
 	"example.com/evident/filter"
 	"example.com/evident/proof"
+	"example.com/evident/trail"
 )
 
 // Frame is what the frame around every page needs. Each page embeds it.
@@ -54,23 +55,26 @@ type ErrorPage struct {
 	Status  int
 	What    string
 	Next    string
-	Failure *proof.Failure // evidence, shown as it is
+	Failure string // evidence, shown as it is
 }
 
-// badRequest is a request that cannot be answered as it stands. Its text goes
-// to the reader.
-type badRequest struct{ what, next string }
+// Refused is a request that cannot be answered as it stands: what was found
+// and expected, and what to do next. Its text goes to the reader. [Data] may
+// return it.
+type Refused struct{ What, Next string }
 
-func (e *badRequest) Error() string { return e.what }
+func (e *Refused) Error() string { return e.What }
 
 // fail is the one responder for errors.
 func (u *ui) fail(w http.ResponseWriter, r *http.Request, err error) {
 	p := ErrorPage{Frame: u.frame(r, "", "")}
-	var bad *badRequest
+	var refused *Refused
 	var syntax *filter.SyntaxError
+	var failure *proof.Failure
+	var damage *trail.Damage
 	switch {
-	case errors.As(err, &bad):
-		p.Status, p.Title, p.What, p.Next = http.StatusBadRequest, "This cannot be answered", bad.what, bad.next
+	case errors.As(err, &refused):
+		p.Status, p.Title, p.What, p.Next = http.StatusBadRequest, "This cannot be answered", refused.What, refused.Next
 	case errors.As(err, &syntax):
 		p.Status, p.Title, p.What = http.StatusBadRequest, "This filter cannot be read", syntax.Error()
 		p.Next = "Correct it in the filter box of the search page."
@@ -78,11 +82,11 @@ func (u *ui) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p.Status, p.Title = http.StatusNotFound, "The trail holds no such record"
 		p.What = "Records are numbered from 0 without a gap; the trail now ends before record " + number(p.Head.Size) + "."
 		p.Next = "Search by the source's own id of the event: id:…"
-	case errors.As(err, &p.Failure):
-		p.Status, p.Title = http.StatusInternalServerError, "This record does not verify"
+	case errors.As(err, &failure), errors.As(err, &damage):
+		p.Status, p.Title, p.Failure = http.StatusInternalServerError, "This does not verify", err.Error()
 		p.What = "What is stored is not what was recorded. It is shown nowhere, so that nobody takes it for evidence."
 		p.Next = "Run “evident verify” on the data directory, and keep the directory as it is: this is evidence too."
-		u.log.ErrorContext(r.Context(), "record does not verify", "error", err)
+		u.log.ErrorContext(r.Context(), "stored record does not verify", "error", err)
 	case errors.Is(err, context.DeadlineExceeded):
 		p.Status, p.Title = http.StatusServiceUnavailable, "This took too long"
 		p.What = "The answer was not ready in time, and was given up so that others are not held up."

@@ -225,7 +225,7 @@ func (u *ui) overview(ctx context.Context, f filter.Filter, text string) Overvie
 		p.Error = u.partError(ctx, "histogram", err)
 		return p
 	}
-	p.Chart = newChart(h, text)
+	p.Chart = newChart(h, f)
 	p.Chart.Selected = p.After != "" || p.Before != ""
 	return p
 }
@@ -249,6 +249,10 @@ func newFacetView(facet Facet, f filter.Filter, text string) FacetView {
 	for _, value := range facet.Values {
 		row := FacetValueView{Value: value.Value, Records: value.Records, Outcome: facet.Key == "outcome"}
 		row.Share = percent(100 * float64(value.Records) / float64(max(1, facet.Values[0].Records)))
+		if len(value.Value) > maxLinked {
+			v.Values = append(v.Values, row) // counted, but too long to be asked for
+			continue
+		}
 		row.Active = asks(f, facet.Key, value.Value)
 		row.URL = searchURL(narrowed(text, facet.Key, value.Value), "")
 		if row.Active {
