@@ -71,30 +71,12 @@ type Progress func(done, total uint64)
 
 // Summary is what was put into a pack.
 type Summary struct {
-	Origin    string     `json:"origin"`
-	Size      uint64     `json:"size"` // of the trail
-	Counts    Counts     `json:"counts"`
-	OnWord    uint64     `json:"on_word"` // records that match by the exporter's word: what decides it is withheld
-	Omissions []Omission `json:"omissions"`
-	Bytes     int64      `json:"bytes"` // of the zip
-}
-
-// Counts are those of docs/format.md section 6.3.
-type Counts struct {
-	Headers  uint64 `json:"headers"`
-	Window   uint64 `json:"window"`
-	Matched  uint64 `json:"matched"`
-	Others   uint64 `json:"others"`
-	Unproven uint64 `json:"unproven"`
-	Late     uint64 `json:"late"`
-	Ahead    uint64 `json:"ahead"`
-}
-
-// Omission is something that a pack leaves out.
-type Omission struct {
-	What    string `json:"what"`
-	Records uint64 `json:"records"`
-	Why     string `json:"why"`
+	Origin    string           `json:"origin"`
+	Size      uint64           `json:"size"` // of the trail
+	Counts    proof.Counts     `json:"counts"`
+	OnWord    uint64           `json:"on_word"` // records that match by the exporter's word: what decides it is withheld
+	Omissions []proof.Omission `json:"omissions"`
+	Bytes     uint64           `json:"bytes"` // of the zip
 }
 
 // Refusal is an answer to whoever asked for a pack: it cannot be made as asked.
@@ -124,7 +106,7 @@ func Build(ctx context.Context, t Trail, o Options, w io.Writer, progress Progre
 	if progress == nil {
 		progress = func(uint64, uint64) {}
 	}
-	b := &builder{trail: t, o: o, temp: temp, progress: progress, expr: o.Filter.Expr()}
+	b := &builder{trail: t, o: o, temp: temp, progress: progress, expr: o.Filter.Expr(), withheld: withheld{pointers: o.Withhold}}
 	defer b.close()
 	s, err := b.build(ctx, w)
 	if err != nil {
@@ -201,7 +183,7 @@ type builder struct {
 	anchor     *trail.Record
 	pieces     []piece
 
-	counts   Counts
+	counts   proof.Counts
 	onWord   uint64
 	clauses  []clauseCount
 	withheld withheld
@@ -252,11 +234,11 @@ func (b *builder) build(ctx context.Context, w io.Writer) (Summary, error) {
 }
 
 // omissions lists what the pack leaves out, and why.
-func (b *builder) omissions() []Omission {
+func (b *builder) omissions() []proof.Omission {
 	list := b.withheld.omissions()
 	add := func(n uint64, what, why string) {
 		if n > 0 {
-			list = append(list, Omission{what, n, why})
+			list = append(list, proof.Omission{What: what, Records: n, Why: why})
 		}
 	}
 	c := b.counts
@@ -271,7 +253,7 @@ func (b *builder) omissions() []Omission {
 	add(c.Headers-c.Window, "records outside the window, in segments that also hold some of it", "not asked for; their headers are here")
 	add(b.checkpoint.Size-c.Headers, "records in segments that hold nothing of the window", "not asked for; the manifests of these segments are here and show it")
 	if list == nil {
-		list = []Omission{}
+		list = []proof.Omission{}
 	}
 	return list
 }

@@ -107,7 +107,7 @@ func (b *builder) writePage(w io.Writer, s Summary) error {
 // the same.
 func rowOf(cells []string) pageRow {
 	c := map[string]string{}
-	for i, name := range firstLine() {
+	for i, name := range cutCSV([]byte(proof.PopulationHeader())) {
 		c[name] = cells[i]
 	}
 	return pageRow{
@@ -163,4 +163,18 @@ func round(d time.Duration) string {
 		return d.Round(time.Second).String()
 	}
 	return d.String()
+}
+
+// clean replaces the characters that could make a text show as what it is not:
+// control characters, and those that turn the direction of text or take no room.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r < 0x20, r >= 0x7f && r <= 0x9f:
+			return ' '
+		case r == 0x61c, r >= 0x200b && r <= 0x200f, r >= 0x2028 && r <= 0x202e, r >= 0x2060 && r <= 0x2069, r == 0xfeff:
+			return '\ufffd'
+		}
+		return r
+	}, s)
 }

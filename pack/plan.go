@@ -194,25 +194,10 @@ func appendHeaderLine(b []byte, h *proof.Header) []byte {
 
 // writeTree writes tree.json and the two small files about the trail.
 func (b *builder) writeTree() error {
-	type jsonPiece struct {
-		From   uint64       `json:"from"`
-		Until  uint64       `json:"until"`
-		Hashes []proof.Hash `json:"hashes,omitempty"`
-		Prev   *proof.Hash  `json:"prev,omitempty"`
-	}
-	type jsonPeriod struct {
-		Checkpoint string       `json:"checkpoint"`
-		Proof      []proof.Hash `json:"proof"`
-	}
-	tree := struct {
-		Size   uint64      `json:"size"`
-		Root   proof.Hash  `json:"root"`
-		Pieces []jsonPiece `json:"pieces"`
-		Period *jsonPeriod `json:"period,omitempty"`
-	}{Size: b.checkpoint.Size, Root: b.checkpoint.Root, Pieces: []jsonPiece{}}
+	tree := proof.TreeFile{Size: b.checkpoint.Size, Root: b.checkpoint.Root, Pieces: []proof.Piece{}}
 	for i := range b.pieces {
 		p := &b.pieces[i]
-		out := jsonPiece{From: p.from, Until: p.until}
+		out := proof.Piece{From: p.from, Until: p.until}
 		if p.run {
 			out.Prev = &p.prev
 		} else {
@@ -229,7 +214,7 @@ func (b *builder) writeTree() error {
 		if err != nil {
 			return err
 		}
-		tree.Period = &jsonPeriod{m.Checkpoint, append([]proof.Hash{}, path...)}
+		tree.Period = &proof.Period{Checkpoint: m.Checkpoint, Proof: append([]proof.Hash{}, path...)}
 	}
 	if err := b.writeText("tree.json", func(w io.Writer) error { return writeJSON(w, tree) }); err != nil {
 		return err

@@ -221,7 +221,7 @@ func (w *withheld) nameOf(pointer string) string {
 }
 
 // omissions lists what was withheld: in how many records which field, and why.
-func (w *withheld) omissions() []Omission {
+func (w *withheld) omissions() []proof.Omission {
 	var keys []omitted
 	for k := range w.counts {
 		keys = append(keys, k)
@@ -232,13 +232,13 @@ func (w *withheld) omissions() []Omission {
 		}
 		return strings.Compare(a.pointer, b.pointer)
 	})
-	var list []Omission
+	var list []proof.Omission
 	for _, k := range keys {
 		what := "field " + clean(k.pointer)
 		if k.pointer == "" {
 			what = "fields that are not named here"
 		}
-		list = append(list, Omission{what, w.counts[k].records, reasons[k.reason]})
+		list = append(list, proof.Omission{What: what, Records: w.counts[k].records, Why: reasons[k.reason]})
 	}
 	return list
 }

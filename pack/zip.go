@@ -5,12 +5,14 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/klauspost/compress/flate"
 
@@ -20,12 +22,6 @@ import (
 // This file writes the zip in the one form of docs/format.md section 6.1. Each
 // file is compressed into a temporary one first, so that the sizes are known
 // when its header is written.
-
-// order is that of docs/format.md section 6.2.
-var order = []string{
-	"keys.txt", "checkpoint.txt", "tree.json", "headers.jsonl", "manifests.jsonl", "anchor.jsonl",
-	"records.jsonl", "others.jsonl", "population.csv", "index.html", "verify.py",
-}
 
 const (
 	stored   = 0
@@ -45,7 +41,7 @@ type part struct {
 	closed bool
 
 	// Owned by the compressing goroutine until done.
-	plain, packed       int64
+	plain, packed       uint64
 	crc                 uint32
 	plainSum, packedSum proof.Hash
 }
@@ -94,7 +90,7 @@ func (p *part) compress() (err error) {
 	plainSum, packedSum := sha256.New(), sha256.New()
 	counted := writerFunc(func(b []byte) (int, error) {
 		packedSum.Write(b)
-		p.packed += int64(len(b))
+		p.packed += uint64(len(b))
 		return out.Write(b)
 	})
 	z, err := flate.NewWriter(counted, level)
@@ -104,7 +100,7 @@ func (p *part) compress() (err error) {
 		}
 		plainSum.Write(b)
 		p.crc = crc32.Update(p.crc, crc32.IEEETable, b)
-		if p.plain += int64(len(b)); p.plain >= math.MaxUint32 {
+		if p.plain += uint64(len(b)); p.plain >= math.MaxUint32 {
 			err = tooLarge(p.plain)
 			continue
 		}
@@ -125,7 +121,7 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
 
-func tooLarge(n int64) error {
+func tooLarge(n uint64) error {
 	return refuse("it would hold more than %.1f GiB, and a file of a pack holds at most 4 GiB; choose a shorter window, "+
 		"or a filter that matches less, and make several packs", float64(n)/(1<<30))
 }
@@ -139,56 +135,25 @@ func (b *builder) close() {
 	b.rows.close()
 }
 
-type jsonFile struct {
-	Name         string     `json:"name"`
-	Bytes        int64      `json:"bytes"`
-	SHA256       proof.Hash `json:"sha256"`
-	PackedBytes  int64      `json:"packed_bytes"`
-	PackedSHA256 proof.Hash `json:"packed_sha256"`
-}
-
-type jsonPack struct {
-	Format    string     `json:"format"`
-	Origin    string     `json:"origin"`
-	MadeAt    string     `json:"made_at"`
-	MadeBy    string     `json:"made_by"`
-	Window    jsonWindow `json:"window"`
-	Filter    jsonFilter `json:"filter"`
-	Withheld  []string   `json:"withheld"`
-	Counts    Counts     `json:"counts"`
-	Omissions []Omission `json:"omissions"`
-	Files     []jsonFile `json:"files"`
-}
-
-type jsonWindow struct {
-	By    string `json:"by"`
-	From  string `json:"from"`
-	Until string `json:"until"`
-}
-
-type jsonFilter struct {
-	Text string     `json:"text"`
-	Expr proof.Expr `json:"expr"`
-}
-
 // writeZip writes pack.json, its signature and all parts, and returns how many
 // bytes that is.
-func (b *builder) writeZip(w io.Writer, s Summary) (int64, error) {
-	about := jsonPack{
-		Format: "evident.pack/1", Origin: s.Origin, MadeAt: stamp(b.o.Now), MadeBy: b.o.MadeBy,
-		Window: jsonWindow{b.o.By, stamp(b.o.From), stamp(b.o.Until)},
-		Filter: jsonFilter{b.o.Filter.String(), b.expr}, Withheld: append([]string{}, b.o.Withhold...),
+func (b *builder) writeZip(w io.Writer, s Summary) (uint64, error) {
+	expr, err := json.Marshal(b.expr)
+	if err != nil {
+		return 0, err
+	}
+	about := proof.Pack{
+		Format: proof.PackFormat, Origin: s.Origin, MadeAt: b.o.Now.UTC(), MadeBy: b.o.MadeBy,
+		Window: proof.Window{By: b.o.By, From: b.o.From.UTC(), Until: b.o.Until.UTC()},
+		Filter: proof.Filter{Text: b.o.Filter.String(), Expr: expr}, Withheld: append([]string{}, b.o.Withhold...),
 		Counts: s.Counts, Omissions: s.Omissions,
 	}
-	parts := make([]*part, len(order))
-	for i, name := range order {
-		for _, p := range b.parts {
-			if p.name == name {
-				parts[i] = p
-			}
-		}
-		p := parts[i]
-		about.Files = append(about.Files, jsonFile{name, p.plain, p.plainSum, p.packed, p.packedSum})
+	var parts []*part
+	for _, name := range proof.FileNames()[2:] { // after pack.json and pack.note
+		i := slices.IndexFunc(b.parts, func(p *part) bool { return p.name == name })
+		p := b.parts[i]
+		parts = append(parts, p)
+		about.Files = append(about.Files, proof.File{Name: name, Bytes: p.plain, SHA256: p.plainSum, PackedBytes: p.packed, PackedSHA256: p.packedSum})
 	}
 	var list bytes.Buffer
 	if err := writeJSON(&list, about); err != nil {
@@ -234,10 +199,10 @@ const (
 	endBytes     = 22
 )
 
-func (a *archive) size() int64 {
-	n := int64(endBytes)
+func (a *archive) size() uint64 {
+	n := uint64(endBytes)
 	for _, e := range a.entries {
-		n += localBytes + centralBytes + 2*int64(len(e.name)) + int64(e.packed)
+		n += localBytes + centralBytes + 2*uint64(len(e.name)) + uint64(e.packed)
 	}
 	return n
 }
