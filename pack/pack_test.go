@@ -313,14 +313,16 @@ func TestWindowIncludesItsBeginningAndNotItsEnd(t *testing.T) {
 
 func TestLateAndAheadAreInItAndListed(t *testing.T) {
 	w := newWorld(t, 64)
-	w.fill(40)
+	w.now = day(1, 20)
+	w.add(make([]event, 100)...)
 	w.now = day(3, 20)
 	ahead := w.add(event{occurred: w.now.Add(3 * time.Hour), action: "clock.ahead"})
+	w.add(make([]event, 100)...)
 	w.now = day(5, 10)
 	late := w.add(event{occurred: day(3, 30), action: "sync.late"})
-	w.add(make([]event, 200)...)
-	w.sealed(3)
-	m := w.build(w.options(""))
+	w.add(make([]event, 100)...)
+	w.sealed(2)
+	m := w.build(w.options("source:app/*"))
 	if m.Counts.Late != 1 || m.Counts.Ahead != 1 {
 		t.Errorf("%d late and %d ahead; want 1 and 1", m.Counts.Late, m.Counts.Ahead)
 	}
