@@ -1,0 +1,59 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"time"
+)
+
+// Status is the state of the trail and its server.
+type Status struct {
+	Version    string         `json:"version"`
+	Origin     string         `json:"origin"`
+	Size       uint64         `json:"size"`    // records that are durable
+	Indexed    uint64         `json:"indexed"` // records that search has taken in
+	Failed     string         `json:"failed"`  // why no record is taken any more; empty if they are
+	Checkpoint Checkpoint     `json:"checkpoint"`
+	Keys       []string       `json:"keys"` // verifier keys
+	Segments   Segments       `json:"segments"`
+	Sources    []SourceStatus `json:"sources"` // by name
+	LastCheck  *Check         `json:"last_check"`
+}
+
+// Checkpoint is the newest signed head of the tree.
+type Checkpoint struct {
+	Size uint64 `json:"size"`
+	Root string `json:"root"`
+	Note string `json:"note"`
+}
+
+// Segments are the sealed stretches of the trail.
+type Segments struct {
+	Sealed  int    `json:"sealed"`
+	Records uint64 `json:"records"`
+}
+
+// SourceStatus is what the trail holds of one source.
+type SourceStatus struct {
+	Source         string    `json:"source"`
+	Records        uint64    `json:"records"`
+	LastSeq        uint64    `json:"last_seq"`
+	LastAt         time.Time `json:"last_at"`
+	LastOccurredAt time.Time `json:"last_occurred_at"`
+}
+
+// Check is the last time that the server went through all of the trail.
+type Check struct {
+	Seq     uint64    `json:"seq"`
+	At      time.Time `json:"at"`
+	OK      bool      `json:"ok"`
+	Records uint64    `json:"records"`
+	Found   string    `json:"found"` // the first thing that was wrong
+}
+
+// Status returns the state of the trail.
+func (c *Client) Status(ctx context.Context) (Status, error) {
+	var s Status
+	err := c.call(ctx, http.MethodGet, "/v1/status", nil, nil, nil, &s, http.StatusOK)
+	return s, err
+}
