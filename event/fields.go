@@ -167,6 +167,9 @@ func (e *Event) target(p string, v []byte) (err error) {
 		if index != strconv.Itoa(n) {
 			return &Refusal{"targets", "a member " + quoted(index), "an array of objects"}
 		}
+		if n == 0 {
+			e.Targets = make([]Target, 0, 4)
+		}
 		e.Targets = append(e.Targets, Target{})
 	}
 	t := &e.Targets[len(e.Targets)-1]

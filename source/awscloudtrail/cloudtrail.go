@@ -20,6 +20,17 @@
 //	requestParameters.reason, .comment         why.reason (of ssm:StartSession, ssm:SendCommand)
 //	readOnly, eventType, accessKeyId, …        detail
 //
+// Actions that controls and detections ask about have a name of Evident's own;
+// what differs in AWS but means the same has the same one. Every other call is
+// called by its service and event name, ec2.describe_vpcs, and sorted by this
+// rule: data events are data, network activity events network; calls that only
+// read, and what a service does by itself, are system. Of the rest, calls to IAM,
+// Identity Center, Organizations and Cognito are account, or access if they are
+// about policies, roles or permissions; to sign-in and STS authentication; to
+// code, container and deployment services change; about networks network; all
+// others config. What the root user does is privileged, but for authentication,
+// and so is attaching one of AWS's own administrator policies.
+//
 // Actor, by userIdentity.type:
 //
 //	IAMUser, Root                 user; id principalId; Root has the role "root"

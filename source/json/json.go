@@ -1,6 +1,14 @@
 // Package json takes events that are in the schema evident.event/1 already, from
-// programs that speak to Evident themselves. They may name any source; each is
-// stored byte for byte as it came. docs/sources/json.md describes it.
+// programs that speak to Evident themselves. They may name any source, app/billing
+// for example; each is stored byte for byte as it came.
+//
+// A delivery is one event, an array of events, or one event a line. What the
+// schema does not allow is refused, with the field, what was found there and what
+// is wanted; event/event.schema.json says the same as a JSON Schema. Free-form
+// members belong in detail.
+//
+// An id makes sending twice harmless: the same id again is a duplicate and stored
+// once. An event without an id is given one, and is another event each time.
 package json
 
 import (
