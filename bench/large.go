@@ -147,7 +147,7 @@ func (r *rig) verify(ctx context.Context, dir string) error {
 	for _, v := range []struct {
 		series string
 		args   []string
-	}{{verifyHeaders, []string{"verify", "--headers", dir}}, {verifyAll, []string{"verify", dir}}} {
+	}{{verifyHeaders, []string{"verify", "--headers-only", dir}}, {verifyAll, []string{"verify", dir}}} {
 		took, _, err := runProgram(ctx, r.evident, v.args...)
 		if err != nil {
 			r.note("%s: %v", v.series, err)
