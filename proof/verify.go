@@ -71,7 +71,7 @@ type verifier struct {
 	anchorErr    error
 	anchorHeader *Header
 
-	runs         int
+	runs int
 }
 
 // segment is a manifest, without what is not needed to the end.
