@@ -187,7 +187,7 @@ func (f *fake) Facets(_ context.Context, q filter.Filter, keys []string, n int) 
 	if f.slow != nil {
 		return nil, f.slow
 	}
-	pointers := map[string][]string{"actor": {"/actor/email", "/actor/id"}, "ip": {"/where/ip"}, "region": {"/where/region"}, "target.type": {"/target/type"}}
+	pointers := map[string][]string{"actor.name": {"/actor/name"}, "actor.id": {"/actor/id"}, "ip": {"/where/ip"}, "target.type": {"/target/type"}}
 	hits := f.matching(q)
 	var facets []ui.Facet
 	for _, key := range keys {

@@ -45,6 +45,7 @@ const (
 	chartHeight = 92
 	chartBase   = 72
 	maxBars     = 400
+	maxThick    = 3.0 // percent of the width
 )
 
 // steps are the lengths a bar can have, with their names.
@@ -137,8 +138,9 @@ func newBar(i, slots int, n, peak uint64, from time.Time, step time.Duration) Ba
 	if slots > 120 {
 		gap = 0.24 * width
 	}
+	thick := min(width-gap, maxThick) // few bars stay bars
 	b := Bar{
-		X: percent(float64(i)*width + gap/2), W: percent(width - gap),
+		X: percent(float64(i)*width + (width-thick)/2), W: percent(thick),
 		HitX: percent(float64(i) * width), HitW: percent(width),
 		Records: n, From: bound(from), Until: bound(from.Add(step)),
 	}

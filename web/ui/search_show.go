@@ -15,8 +15,9 @@ import (
 // pageLimit is how many events a page of results holds.
 const pageLimit = 50
 
-// facetKeys are the keys whose values stand beside the results, in order.
-var facetKeys = []string{"source", "category", "outcome", "action", "actor", "ip", "target.type", "region"}
+// facetKeys are the keys whose values stand beside the results, in order. Each
+// is one that index.FacetFields knows.
+var facetKeys = []string{"source", "category", "outcome", "action", "actor.name", "actor.id", "ip", "target.type"}
 
 const facetValues = 8
 
