@@ -34,6 +34,7 @@ type Report struct {
 	Segments   int
 	Unsigned   uint64 // records behind the checkpoint: their second was not over
 	Cut        int64  // bytes of a group that was being written when the process died
+	Room       int64  // bytes behind the last group: the process died, or a copy was made while it ran
 }
 
 // CheckDir goes through the whole trail in a data directory that nobody has
@@ -71,6 +72,9 @@ func CheckDir(ctx context.Context, dir string, opts CheckOptions) (Report, error
 	for _, w := range logs {
 		defer w.file.Close()
 	}
+	if err := newestSeal(logs, manifests); err != nil {
+		return c.report, err
+	}
 	note, err := os.ReadFile(filepath.Join(dir, "checkpoint"))
 	if err != nil {
 		return c.report, &Damage{File: "checkpoint", What: "is missing"}
@@ -87,7 +91,7 @@ func (t *Trail) Check(ctx context.Context, opts CheckOptions) (Report, error) {
 	for _, o := range t.open {
 		o.reading.RLock() // the log is not given back before this is done
 		defer o.reading.RUnlock()
-		logs, untils = append(logs, &wal{file: o.wal.file, first: o.wal.first, secret: o.wal.secret, nonce: o.wal.nonce, end: walHeadSize, space: o.wal.space}), append(untils, o.until())
+		logs, untils = append(logs, &wal{name: o.wal.name, file: o.wal.file, first: o.wal.first, secret: o.wal.secret, nonce: o.wal.nonce, end: walHeadSize, space: o.wal.space}), append(untils, o.until())
 	}
 	t.mu.Unlock()
 	c := &checker{dir: t.cfg.Dir, opts: opts}
@@ -137,7 +141,9 @@ func onlyOwnFiles(dir string) error {
 				return &Damage{File: rel, What: "is not empty"}
 			}
 			return nil
-		case top == "wal" && (strings.HasSuffix(base, ".wal") || strings.HasPrefix(base, "spare-") || strings.HasSuffix(base, ".new")):
+		case strings.HasSuffix(rel, ".tmp") || strings.HasSuffix(rel, ".new"):
+			return nil // was being written when the process died; recovery removes it
+		case top == "wal" && (strings.HasSuffix(base, ".wal") || strings.HasPrefix(base, "spare-")):
 			return nil
 		case top == "segments" && (strings.Contains(base, ".headers") || strings.Contains(base, ".bodies-") || strings.HasSuffix(base, ".manifest")):
 			return nil
@@ -229,10 +235,80 @@ func (c *checker) openLogs(manifests []Manifest) ([]*wal, error) {
 	return logs, nil
 }
 
+// openCheckpoint opens a checkpoint of this trail. A trail signs with all of
+// its keys, so each of those that it came with must have signed; of keys that
+// were given, one.
+func (c *checker) openCheckpoint(note []byte) (proof.Checkpoint, error) {
+	if c.opts.Keys != nil {
+		return proof.OpenCheckpoint(note, c.opts.Keys)
+	}
+	var signed proof.Checkpoint
+	for _, k := range c.report.Keys {
+		var err error
+		if signed, err = proof.OpenCheckpoint(note, []proof.Key{k}); err != nil {
+			return signed, fmt.Errorf("%s key: %w", k.Algorithm(), err)
+		}
+	}
+	return signed, nil
+}
+
+// newestSeal holds the newest manifest against the record in the logs that
+// names it, before anything is held against the manifest. (That the record is
+// what was recorded is found later.)
+func newestSeal(logs []*wal, manifests []Manifest) error {
+	seals := map[uint64]string{}
+	for _, w := range logs {
+		var list []place
+		_, err := w.replay(w.first, func(group []byte, _ int64) (uint64, error) {
+			var err error
+			if list, err = places(list[:0], group, 0); err != nil {
+				return 0, err
+			}
+			for _, p := range list {
+				h, err := proof.ParseHeader(group[p.header : p.header+int64(p.headerLen)])
+				if err != nil {
+					break // named later, with its number
+				}
+				readSeal(&h, group[p.body:p.body+int64(p.bodyLen)], seals)
+			}
+			return uint64(len(list)), nil
+		})
+		if err != nil {
+			return err
+		}
+		w.end = walHeadSize
+	}
+	if n := len(manifests); n > 0 {
+		m := manifests[n-1]
+		if named, ok := seals[m.Segment]; ok && named != proof.HashManifest(m.Bytes).String() {
+			return &Damage{File: "segments/" + manifestName(m.First), What: "is not the manifest that the record of its sealing names"}
+		}
+	}
+	return nil
+}
+
+// readSeal notes which manifest h names, if it is a record of sealing.
+func readSeal(h *proof.Header, body []byte, seals map[uint64]string) bool {
+	if h.Source != ownSource || h.Action != actionSeal {
+		return true
+	}
+	var e struct {
+		Detail struct {
+			Segment  uint64 `json:"segment"`
+			Manifest string `json:"manifest"`
+		} `json:"detail"`
+	}
+	if err := json.Unmarshal(body, &e); err != nil {
+		return false
+	}
+	seals[e.Detail.Segment] = e.Detail.Manifest
+	return true
+}
+
 // run checks everything. untils bounds what of each log is looked at; nil: all.
 func (c *checker) run(ctx context.Context, manifests []Manifest, logs []*wal, untils []uint64, note []byte) error {
 	var err error
-	if c.note, err = proof.OpenCheckpoint(note, c.report.Keys); err != nil {
+	if c.note, err = c.openCheckpoint(note); err != nil {
 		return &Damage{File: "checkpoint", What: err.Error()}
 	}
 	if c.note.Origin != c.report.Origin {
@@ -341,7 +417,7 @@ func (c *checker) readSegment(ctx context.Context, m *Manifest) (s checkedSegmen
 			return s
 		}
 	}
-	note, err := proof.OpenCheckpoint([]byte(m.Checkpoint), c.report.Keys)
+	note, err := c.openCheckpoint([]byte(m.Checkpoint))
 	if err != nil || note != (proof.Checkpoint{Origin: m.Origin, Size: m.Until, Root: m.Root}) {
 		s.err = &Damage{File: "segments/" + manifestName(m.First), What: "its checkpoint is not one of this trail, of its size and root"}
 		return s
@@ -448,19 +524,9 @@ func (c *checker) checkBody(fields []proof.Field, h *proof.Header, body []byte, 
 	if proof.BodyDigest(fields, &seed) != h.Body {
 		return fields, &Damage{Seq: h.Seq, HasSeq: true, What: "the body is not what was recorded"}
 	}
-	if h.Source != ownSource || h.Action != actionSeal {
-		return fields, nil
-	}
-	var e struct {
-		Detail struct {
-			Segment  uint64 `json:"segment"`
-			Manifest string `json:"manifest"`
-		} `json:"detail"`
-	}
-	if err := json.Unmarshal(body, &e); err != nil {
+	if !readSeal(h, body, seals) {
 		return fields, &Damage{Seq: h.Seq, HasSeq: true, What: "is not a record of sealing"}
 	}
-	seals[e.Detail.Segment] = e.Detail.Manifest
 	return fields, nil
 }
 
@@ -526,7 +592,7 @@ func (c *checker) follow(h *proof.Header, leaf proof.Hash) *Damage {
 // checkLog goes through the records of a log up to until.
 func (c *checker) checkLog(ctx context.Context, w *wal, until uint64) error {
 	if w.first != c.tree.Size() {
-		return damaged(w.file.Name(), 0, fmt.Sprintf("begins at record %d, but the record that follows is %d", w.first, c.tree.Size()))
+		return damaged(w.name, 0, fmt.Sprintf("begins at record %d, but the record that follows is %d", w.first, c.tree.Size()))
 	}
 	var list []place
 	var fields []proof.Field
@@ -565,6 +631,7 @@ func (c *checker) checkLog(ctx context.Context, w *wal, until uint64) error {
 		return nil
 	}
 	c.report.Cut += rest.bytes
+	c.report.Room += w.space - w.end
 	return err
 }
 

@@ -111,7 +111,7 @@ func (a *audit) advance(t *Trail, size uint64) error {
 				return err
 			}
 			if !ok {
-				return damaged(o.wal.file.Name(), a.offset, "what was written is not there")
+				return damaged(o.wal.name, a.offset, "what was written is not there")
 			}
 			if err := a.take(group); err != nil {
 				return fmt.Errorf("read back %s: %w", walName(o.first), err)

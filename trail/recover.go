@@ -208,7 +208,7 @@ func readManifests(dir, origin string) ([]Manifest, error) {
 		return nil, err
 	}
 	var list []Manifest // Glob sorts, and the names are padded
-	previous, until := proof.Hash{}, uint64(0)
+	until := uint64(0)
 	for i, name := range names {
 		line, err := os.ReadFile(name)
 		if err != nil {
@@ -218,11 +218,22 @@ func readManifests(dir, origin string) ([]Manifest, error) {
 		if err != nil {
 			return nil, damaged(name, 0, err.Error())
 		}
-		if m.Segment != uint64(i) || m.First != until || m.Previous != previous || m.Origin != origin || filepath.Base(name) != manifestName(m.First) {
+		if m.Segment != uint64(i) || m.First != until || m.Origin != origin || filepath.Base(name) != manifestName(m.First) {
 			return nil, damaged(name, 0, "does not follow the manifest before it")
 		}
 		list = append(list, Manifest{m, line})
-		previous, until = proof.HashManifest(line), m.Until
+		until = m.Until
+	}
+	// From the newest back: each names the one before it, so that it is the
+	// one before it that was changed where they disagree.
+	for i := len(list) - 1; i >= 0; i-- {
+		previous := proof.Hash{}
+		if i > 0 {
+			previous = proof.HashManifest(list[i-1].Bytes)
+		}
+		if list[i].Previous != previous {
+			return nil, damaged(names[max(i-1, 0)], 0, "is not the manifest that the one after it names")
+		}
 	}
 	return list, nil
 }

@@ -313,7 +313,7 @@ func pour(o *openSegment, until uint64, hw *headerWriter, bw *bodyWriter, h, b *
 			return err
 		}
 		if !ok {
-			return damaged(o.wal.file.Name(), offset, "what was written is not there")
+			return damaged(o.wal.name, offset, "what was written is not there")
 		}
 		if list, err = places(list[:0], group, 0); err != nil {
 			return err
@@ -323,7 +323,7 @@ func pour(o *openSegment, until uint64, hw *headerWriter, bw *bodyWriter, h, b *
 			body := group[p.body : p.body+int64(p.bodyLen)]
 			parsed, err := proof.ParseHeader(header)
 			if err != nil || parsed.Seq != seq {
-				return damaged(o.wal.file.Name(), offset+p.header, fmt.Sprintf("the header of record %d is damaged", seq))
+				return damaged(o.wal.name, offset+p.header, fmt.Sprintf("the header of record %d is damaged", seq))
 			}
 			headers = append(headers, parsed)
 			h.sizes.PlainBytes += int64(len(header))

@@ -189,7 +189,7 @@ func (t *Trail) retire(s *openSegment) error {
 	s.reading.Lock()
 	defer s.reading.Unlock()
 	s.retired = true
-	name := filepath.Join(t.walDir(), walName(s.first)) // file.Name() is the one it was created under
+	name := s.wal.name
 	if err := s.wal.file.Close(); err != nil {
 		return err
 	}

@@ -129,8 +129,14 @@ func (t *Trail) Origin() string { return t.origin }
 func (t *Trail) Keys() []proof.Key { return t.keys }
 
 // SignText signs a text as a note by the trail's Ed25519 key: what says of a
-// pack that it comes from this trail.
-func (t *Trail) SignText(text string) ([]byte, error) { return t.signer.SignText(text) }
+// pack that it comes from this trail. A text that reads as a checkpoint is
+// refused: those are only made of what the trail holds.
+func (t *Trail) SignText(text string) ([]byte, error) {
+	if _, err := proof.ParseCheckpoint(text); err == nil {
+		return nil, errors.New("sign text: it reads as a checkpoint")
+	}
+	return t.signer.SignText(text)
+}
 
 // Size is the number of records that are durable.
 func (t *Trail) Size() uint64 {
@@ -217,6 +223,11 @@ func (t *Trail) Close() error {
 	t.cancel()
 	t.workers.Wait()
 	err := t.sign()
+	if t.Failed() == nil {
+		// At rest a log ends where its records end: every byte of a trail that
+		// nobody has open is evidence.
+		err = errors.Join(err, t.active().wal.trim())
+	}
 	return errors.Join(err, t.release())
 }
 
@@ -225,12 +236,7 @@ func (t *Trail) release() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var errs []error
-	for i, s := range t.open {
-		// At rest a log ends where its records end: every byte of a trail
-		// that nobody has open is evidence.
-		if t.failed == nil && i == len(t.open)-1 {
-			errs = append(errs, s.wal.trim())
-		}
+	for _, s := range t.open {
 		errs = append(errs, s.wal.file.Close())
 	}
 	for _, s := range t.sealed {

@@ -33,6 +33,7 @@ import (
 // A wal is written by the appender alone; read is safe beside it for records
 // that have been published.
 type wal struct {
+	name   string // of the file; file.Name may be an older one
 	file   *os.File
 	first  uint64
 	secret [32]byte
@@ -58,7 +59,7 @@ func walName(first uint64) string { return fmt.Sprintf("%020d.wal", first) }
 // if that file exists. It is durable on return.
 func createWAL(dir string, first uint64, spare string) (*wal, error) {
 	name := filepath.Join(dir, walName(first))
-	w := &wal{first: first, end: walHeadSize}
+	w := &wal{name: name, first: first, end: walHeadSize}
 	rand.Read(w.secret[:])
 	rand.Read(w.nonce[:])
 	temp := name + ".new"
@@ -207,7 +208,7 @@ func openWAL(name string, write bool) (*wal, error) {
 		f.Close()
 		return nil, damaged(name, 0, "is too short for a log")
 	}
-	w := &wal{file: f, end: walHeadSize}
+	w := &wal{name: name, file: f, end: walHeadSize}
 	sum := binary.BigEndian.Uint32(b[walHeadSize-4:])
 	if string(b[:8]) != walMagic || sum != crc32.Checksum(b[:walHeadSize-4], castagnoli) {
 		f.Close()
@@ -240,7 +241,6 @@ type tail struct {
 // since the next is written when the one before is durable: anything else is
 // damage, and an error.
 func (w *wal) replay(seq uint64, each func(group []byte, at int64) (records uint64, err error)) (tail, error) {
-	name := w.file.Name()
 	for {
 		group, ok, err := w.groupAt(w.end, seq)
 		if err != nil {
@@ -251,7 +251,7 @@ func (w *wal) replay(seq uint64, each func(group []byte, at int64) (records uint
 		}
 		n, err := each(group, w.end)
 		if err != nil {
-			return tail{}, fmt.Errorf("%s: group at byte %d: %w", filepath.Base(name), w.end, err)
+			return tail{}, fmt.Errorf("%s: group at byte %d: %w", filepath.Base(w.name), w.end, err)
 		}
 		seq += n
 		w.end += int64(len(group))
@@ -301,7 +301,7 @@ func (w *wal) tailAt(offset int64, seq uint64) (tail, error) {
 	}
 	next := offset + groupHead + max(length, 0)
 	if w.laterGroup(next, seq) {
-		return tail{}, damaged(w.file.Name(), offset, "a group is damaged, and a whole one follows it")
+		return tail{}, damaged(w.name, offset, "a group is damaged, and a whole one follows it")
 	}
 	return tail{offset: offset, bytes: max(next-offset, int64(len(head)))}, nil
 }
