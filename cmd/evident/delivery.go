@@ -16,10 +16,11 @@ import (
 const maxWindowBytes = 128 << 20
 
 // openDelivery opens a file, or stdin for -, and takes gzip and zstd off, which
-// it knows by their first bytes: names lie.
-func openDelivery(path string, stdin io.Reader) (io.ReadCloser, error) {
+// it knows by their first bytes: names lie. took, if not nil, is told how many
+// bytes of the file were read.
+func openDelivery(path string, stdin io.Reader, took func(n int)) (io.ReadCloser, error) {
 	if path == "-" {
-		return decompress(io.NopCloser(stdin))
+		return decompress(io.NopCloser(stdin), took)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -33,7 +34,7 @@ func openDelivery(path string, stdin io.Reader) (io.ReadCloser, error) {
 		f.Close()
 		return nil, cause(err)
 	}
-	return decompress(f)
+	return decompress(f, took)
 }
 
 // cause returns what went wrong with a file whose name is said anyway.
@@ -45,8 +46,8 @@ func cause(err error) error {
 	return err
 }
 
-func decompress(f io.ReadCloser) (io.ReadCloser, error) {
-	r := bufio.NewReaderSize(f, 256<<10)
+func decompress(f io.ReadCloser, took func(n int)) (io.ReadCloser, error) {
+	r := bufio.NewReaderSize(&counted{f, took}, 256<<10)
 	head, err := r.Peek(4)
 	if err != nil && err != io.EOF {
 		f.Close()
@@ -84,4 +85,18 @@ func (d *delivery) Close() error {
 		d.free()
 	}
 	return d.file.Close()
+}
+
+// counted tells how much is read of a file.
+type counted struct {
+	io.Reader
+	took func(n int)
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	if c.took != nil {
+		c.took(n)
+	}
+	return n, err
 }

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -49,6 +50,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second interrupt ends it at once
 	g := &global{in: stdin, out: stdout, err: stderr}
 	root := newRoot(g)
 	root.SetArgs(args)
@@ -92,8 +94,16 @@ To begin: evident demo`,
 		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
 	})
 	root.AddCommand(
+		newDemoCommand(g),
+		newServeCommand(g),
+		newImportCommand(g),
+		newSearchCommand(g),
+		newShowCommand(g),
+		newPackCommand(g),
 		newVerifyCommand(g),
 		newSourceCommand(g),
+		newStatusCommand(g),
+		newKeyCommand(g),
 	)
 	return root
 }
@@ -137,10 +147,13 @@ func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 	return cmd
 }
 
+// encodeJSON returns v as one line. What stands in evidence keeps its < and >.
 func encodeJSON(v any) ([]byte, error) {
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
 		return nil, fmt.Errorf("encode answer: %w", err)
 	}
-	return b, nil
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

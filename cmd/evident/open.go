@@ -1,10 +1,22 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
+	"os/user"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
+
+	"github.com/spf13/cobra"
+
+	"example.com/evident/client"
+	"example.com/evident/event"
+	"example.com/evident/server"
 )
 
 // version is what this program calls itself in packs and answers.
@@ -13,6 +25,62 @@ func version() string {
 		return info.Main.Version
 	}
 	return "(devel)"
+}
+
+// trailFlags gives a command the flags that say which trail.
+func (g *global) trailFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&g.data, "data", "", "data directory of a trail on this machine that no server has open")
+	cmd.Flags().StringVar(&g.server, "server", "", "address of a server, such as http://127.0.0.1:8080")
+	cmd.Flags().StringVar(&g.keyFile, "key-file", "", "file with the token of an API key for --server (or EVIDENT_KEY)")
+	cmd.MarkFlagDirname("data")
+	cmd.MarkFlagsMutuallyExclusive("data", "server")
+	cmd.MarkFlagsMutuallyExclusive("data", "key-file")
+}
+
+// withTrail calls f with a client of the trail that the flags name.
+func (g *global) withTrail(ctx context.Context, f func(*client.Client) error) error {
+	if g.data != "" {
+		if _, err := os.Stat(filepath.Join(g.data, "keys.txt")); err != nil {
+			return fmt.Errorf("open trail %s: no trail is here: %w; evident serve or evident import makes one", g.data, cause(err))
+		}
+	}
+	return g.withNewTrail(ctx, f)
+}
+
+// withNewTrail is withTrail for commands that make the trail if it is missing.
+func (g *global) withNewTrail(ctx context.Context, f func(*client.Client) error) (err error) {
+	switch {
+	case g.server != "":
+		c, err := g.connect()
+		if err != nil {
+			return err
+		}
+		return f(c)
+	case g.data == "":
+		return errors.New("say which trail: --data DIR or --server URL")
+	}
+	s, err := server.Open(ctx, server.Config{Dir: g.data, Owner: owner(), Version: version()})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return f(inProcess(s))
+}
+
+// inProcess returns a client that asks s without a network: the same handlers,
+// the same answers.
+func inProcess(s *server.Server) *client.Client {
+	return &client.Client{Server: "http://localhost", HTTP: &http.Client{Transport: s.Transport()}}
+}
+
+// connect returns a client of the server that the flags name.
+func (g *global) connect() (*client.Client, error) {
+	u, err := url.Parse(g.server)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return nil, fmt.Errorf("server: found %q; expected an address such as https://evident.example.com", g.server)
+	}
+	token, err := g.token()
+	return &client.Client{Server: g.server, Key: token}, err
 }
 
 // token returns the token of the API key to show, if there is one. It never
@@ -30,4 +98,13 @@ func (g *global) token() (string, error) {
 		return "", fmt.Errorf("read key %s: expected one token, evk_…, and nothing else", g.keyFile)
 	}
 	return token, nil
+}
+
+// owner is who acts with --data: the account that this process runs under.
+func owner() event.Actor {
+	a := event.Actor{Type: event.User, ID: "local"}
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		a.ID = u.Username
+	}
+	return a
 }

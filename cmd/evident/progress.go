@@ -90,3 +90,38 @@ func count(n uint64, noun string) string {
 	}
 	return thousands(n) + " " + noun + "s"
 }
+
+// spin shows note and how long it has taken, until the function that it returns
+// is called: for work whose end nobody knows.
+func (p *progress) spin(note string) (stop func()) {
+	if p == nil {
+		return func() {}
+	}
+	done, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case now := <-tick.C:
+				p.set(uint64(now.Sub(p.start).Seconds()), 0, "s  "+note)
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}
+
+// hide takes the line away until the next set, so that another can be printed.
+func (p *progress) hide() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shown {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}

@@ -117,7 +117,7 @@ type sourceTest struct {
 
 // file tries one file. Its error is one of printing.
 func (t *sourceTest) file(path string) error {
-	r, err := openDelivery(path, t.g.in)
+	r, err := openDelivery(path, t.g.in, nil)
 	if err != nil {
 		t.unreadable++
 		t.g.say("%s: %v", path, err)

@@ -147,23 +147,28 @@ type verdict struct {
 	What     string  `json:"what,omitempty"`
 }
 
-// verdict ends a verification for which the words have been printed already,
-// unless they are for programs. err is what package proof returned.
+// verdictOfFailure is the verdict with what package proof found; nil: verified.
+func verdictOfFailure(f *proof.Failure) verdict {
+	if f == nil {
+		return verdict{Verified: true}
+	}
+	v := verdict{File: f.File, Field: f.Field, What: f.What}
+	if f.Seq >= 0 {
+		seq := uint64(f.Seq)
+		v.Seq = &seq
+	}
+	return v
+}
+
+// verdict ends a verification whose words were printed already, unless they are
+// for programs. err is what package proof returned.
 func (g *global) verdict(err error) error {
 	var f *proof.Failure
 	if err != nil && !errors.As(err, &f) {
 		return err
 	}
-	v := verdict{Verified: err == nil}
-	if f != nil {
-		v.File, v.Field, v.What = f.File, f.Field, f.What
-		if f.Seq >= 0 {
-			seq := uint64(f.Seq)
-			v.Seq = &seq
-		}
-	}
 	if g.json {
-		if err := g.printJSON(v); err != nil {
+		if err := g.printJSON(verdictOfFailure(f)); err != nil {
 			return err
 		}
 	}
@@ -205,4 +210,3 @@ func (g *global) notVerified(v verdict) error {
 func (g *global) verified() error {
 	return g.print(verdict{Verified: true}, "VERIFIED\n")
 }
-

@@ -46,12 +46,7 @@ func (g *global) verifyURL(ctx context.Context, address string, keys []proof.Key
 	bar.end()
 	var f *proof.Failure
 	if errors.As(err, &f) {
-		v := verdict{File: f.File, Field: f.Field, What: f.What}
-		if f.Seq >= 0 {
-			seq := uint64(f.Seq)
-			v.Seq = &seq
-		}
-		return g.notVerified(v)
+		return g.notVerified(verdictOfFailure(f))
 	}
 	if err != nil {
 		return fmt.Errorf("verify %s: %w", address, err)
