@@ -171,6 +171,9 @@ func (f *bodyFile) decode(i, n int) ([][]byte, error) {
 	if _, err := f.file.ReadAt(packed, f.offsets[i]); err != nil {
 		return nil, err
 	}
+	if _, err := oneFrame(packed); err != nil {
+		return nil, err
+	}
 	b, err := f.zstd.DecodeAll(packed, make([]byte, 0, f.plain[i]))
 	if err != nil {
 		return nil, err

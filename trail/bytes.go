@@ -77,22 +77,50 @@ func (r *byteReader) hash() (h proof.Hash) {
 // any sealed file needs.
 var unzstd, _ = zstd.NewReader(nil, zstd.WithDecoderConcurrency(0), zstd.WithDecoderMaxMemory(maxIndex))
 
-// unpack unpacks one zstd frame. A second frame behind it, or one that can be
-// skipped, decodes silently: the frame must be of the length that it says.
+// unpack unpacks one zstd frame that says how long it unpacks to.
 func unpack(packed []byte, limit int) ([]byte, error) {
-	var h zstd.Header
-	if err := h.Decode(packed); err != nil {
-		return nil, fmt.Errorf("unpack: %w", err)
+	h, err := oneFrame(packed)
+	if err != nil {
+		return nil, err
 	}
-	if h.Skippable || !h.HasFCS || h.FrameContentSize > uint64(limit) {
-		return nil, errors.New("unpack: not one frame of the expected size")
+	if !h.HasFCS || h.FrameContentSize > uint64(limit) {
+		return nil, errors.New("unpack: not of the expected size")
 	}
 	b, err := unzstd.DecodeAll(packed, make([]byte, 0, h.FrameContentSize))
 	if err != nil {
 		return nil, fmt.Errorf("unpack: %w", err)
 	}
-	if uint64(len(b)) != h.FrameContentSize {
-		return nil, errors.New("unpack: more than one frame")
-	}
 	return b, nil
 }
+
+// oneFrame walks over the blocks of a frame (RFC 8878 section 3.1.1) to see
+// that it is all there is: a decoder unpacks a second frame, and skips one that
+// is meant to be skipped, without a word.
+func oneFrame(packed []byte) (zstd.Header, error) {
+	var h zstd.Header
+	if err := h.Decode(packed); err != nil {
+		return h, fmt.Errorf("unpack: %w", err)
+	}
+	p := h.HeaderSize
+	for last := false; !last; {
+		if h.Skippable || p+3 > len(packed) {
+			return h, errFrame
+		}
+		block := uint32(packed[p]) | uint32(packed[p+1])<<8 | uint32(packed[p+2])<<16
+		last = block&1 == 1
+		size := int(block >> 3)
+		if block>>1&3 == 1 {
+			size = 1 // one byte, repeated
+		}
+		p += 3 + size
+	}
+	if h.HasCheckSum {
+		p += 4
+	}
+	if p != len(packed) {
+		return h, errFrame
+	}
+	return h, nil
+}
+
+var errFrame = errors.New("unpack: not one whole frame")
