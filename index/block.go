@@ -1,0 +1,311 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/klauspost/compress/zstd"
+
+	"example.com/evident/proof"
+)
+
+// A block is a stretch of the index on disk, never written again:
+//
+//	<first>.duckdb   table e: a row a record, sorted by occurred_at, then seq
+//	<first>.words    head ‖ for each group: u32 packed length, u32 plain length,
+//	                 zstd(lengths of its entries ‖ entries) ‖ rows of the words ‖ crc32c
+//
+// <first> is the seq of its first record in twelve digits. Numbers are little
+// endian. The words are written last and hold the checksum of the other file,
+// so a block is either whole or not there.
+type block struct {
+	blockHead
+	name  string // of both files, without what is behind the dot
+	table string
+	words *os.File
+	rows  int64 // where the rows of the words begin in it
+	packs [groupCount]pack
+	cache *cache
+}
+
+// blockHead is the beginning of the words of a block.
+type blockHead struct {
+	Magic        [8]byte
+	First, Until uint64
+	Leaf         proof.Hash // of the last record: it binds every record before it
+	Earliest     int64
+	Latest       int64
+	Flags        uint8
+	Lost         [groupCount]bool
+	Stretch      uint32 // records of one
+	FilterBits   uint32
+	TableBytes   uint64
+	TableSum     uint32
+}
+
+type pack struct {
+	offset        int64
+	packed, plain uint32
+}
+
+var blockMagic = [8]byte{'e', 'v', 'i', 'd', 'x', '/', '1', '\n'}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+func blockName(dir string, first uint64) string {
+	return filepath.Join(dir, fmt.Sprintf("%012d", first))
+}
+
+// writeBlock makes a block of a full tail, whose last record has this leaf.
+func writeBlock(ctx context.Context, d *duck, dir string, t *tail, leaf proof.Hash) error {
+	name := blockName(dir, t.first)
+	if err := writeTable(ctx, d, name+".duckdb.tmp", t); err != nil {
+		return err
+	}
+	head := blockHead{
+		Magic: blockMagic, First: t.first, Until: t.first + uint64(t.n), Leaf: leaf,
+		Earliest: t.earliest, Latest: t.latest, Flags: t.facts.flags, Lost: t.lost, Stretch: uint32(t.stretch),
+	}
+	var err error
+	if head.TableBytes, head.TableSum, err = sumFile(name + ".duckdb.tmp"); err != nil {
+		return err
+	}
+	if err := writeWords(name+".words.tmp", t, head); err != nil {
+		return err
+	}
+	// If the machine dies here, or between the two: there is no block, since
+	// the words of it are missing or are those of another table.
+	if err := os.Rename(name+".duckdb.tmp", name+".duckdb"); err != nil {
+		return err
+	}
+	return os.Rename(name+".words.tmp", name+".words")
+}
+
+func writeTable(ctx context.Context, d *duck, name string, t *tail) error {
+	if err := removeAll(name, name+".wal"); err != nil {
+		return err
+	}
+	number := d.lend(lent{t, t.sorted()})
+	defer d.takeBack(number)
+	as := fmt.Sprintf("w%d", number)
+	for _, statement := range []string{
+		"ATTACH " + quoteSQL(name) + " AS " + as + " (STORAGE_VERSION 'v1.5.0')",
+		"CREATE TABLE " + as + ".e " + schema,
+		fmt.Sprintf("INSERT INTO %s.e SELECT * FROM feed(%d, %d, %d)", as, number, t.n, 1<<columnCount-1),
+	} {
+		if _, err := d.db.ExecContext(ctx, statement); err != nil {
+			d.db.ExecContext(context.WithoutCancel(ctx), "DETACH DATABASE IF EXISTS "+as)
+			return fmt.Errorf("write table: %w", err)
+		}
+	}
+	if _, err := d.db.ExecContext(ctx, "DETACH "+as); err != nil { // it makes the checkpoint
+		return fmt.Errorf("write table: %w", err)
+	}
+	return nil
+}
+
+func writeWords(name string, t *tail, head blockHead) error {
+	rows, size := turn(t.filters)
+	head.FilterBits = uint32(size)
+	b, err := binary.Append(nil, binary.LittleEndian, &head)
+	if err != nil {
+		return err
+	}
+	enc, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		return err
+	}
+	for g := range groups {
+		plain := appendEntries(nil, &t.dictionaries[g].entries)
+		packed := enc.EncodeAll(plain, nil)
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(packed)))
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(plain)))
+		b = append(b, packed...)
+	}
+	b = append(b, rows...)
+	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+	return os.WriteFile(name, b, 0o600)
+}
+
+func appendEntries(b []byte, e *entries) []byte {
+	b = binary.AppendUvarint(b, uint64(e.len()))
+	start := uint32(0)
+	for _, end := range e.ends {
+		b = binary.AppendUvarint(b, uint64(end-start))
+		start = end
+	}
+	return append(b, e.blob...)
+}
+
+var errEntries = errors.New("entries are not well formed")
+
+func parseEntries(b []byte) (e entries, err error) {
+	n, width := binary.Uvarint(b)
+	if width <= 0 || n > uint64(len(b)) {
+		return e, errEntries
+	}
+	b = b[width:]
+	e.ends = make([]uint32, n)
+	total := uint64(0)
+	for i := range e.ends {
+		length, width := binary.Uvarint(b)
+		if width <= 0 {
+			return e, errEntries
+		}
+		b = b[width:]
+		total += length
+		e.ends[i] = uint32(total)
+	}
+	if total != uint64(len(b)) {
+		return e, errEntries
+	}
+	e.blob = b
+	e.folded = appendFolded(make([]byte, 0, len(b)), b)
+	for code := uint32(1); int(code) <= e.len(); code++ {
+		if bytes.IndexByte(e.at(code), '\\') >= 0 {
+			e.escaped = append(e.escaped, code)
+		}
+	}
+	return e, nil
+}
+
+// openBlock opens the block that begins with first and holds it against its
+// checksums. What its records are the caller holds against the trail.
+func openBlock(ctx context.Context, d *duck, dir string, first uint64, c *cache) (*block, error) {
+	b := &block{name: blockName(dir, first), cache: c}
+	if err := b.check(); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(b.name + ".words")
+	if err != nil {
+		return nil, err
+	}
+	b.words = f
+	as := fmt.Sprintf("b%d", first)
+	if _, err := d.db.ExecContext(ctx, "ATTACH "+quoteSQL(b.name+".duckdb")+" AS "+as+" (READ_ONLY)"); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("attach: %w", err)
+	}
+	b.table = as + ".e"
+	return b, nil
+}
+
+// check reads both files of a block and returns what is wrong with them.
+func (b *block) check() error {
+	data, err := os.ReadFile(b.name + ".words")
+	if err != nil {
+		return err
+	}
+	end := len(data) - 4
+	if end < 0 || binary.LittleEndian.Uint32(data[end:]) != crc32.Checksum(data[:end], castagnoli) {
+		return errors.New("the words are damaged")
+	}
+	r := bytes.NewReader(data[:end])
+	if err := binary.Read(r, binary.LittleEndian, &b.blockHead); err != nil || b.Magic != blockMagic {
+		return errors.New("the words are of another version")
+	}
+	for g := range groups {
+		var length [2]uint32
+		if err := binary.Read(r, binary.LittleEndian, &length); err != nil {
+			return errors.New("the words are cut short")
+		}
+		b.packs[g] = pack{r.Size() - int64(r.Len()), length[0], length[1]}
+		if _, err := r.Seek(int64(length[0]), io.SeekCurrent); err != nil {
+			return err
+		}
+	}
+	b.rows = r.Size() - int64(r.Len())
+	if int64(r.Len()) != int64(b.FilterBits)*int64(rowBytes(b.stretches())) {
+		return errors.New("the words are cut short")
+	}
+	size, sum, err := sumFile(b.name + ".duckdb")
+	if err != nil {
+		return err
+	}
+	if size != b.TableBytes || sum != b.TableSum {
+		return errors.New("the table is damaged")
+	}
+	return nil
+}
+
+func sumFile(name string) (size uint64, sum uint32, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.Close()
+	h := crc32.New(castagnoli)
+	n, err := io.Copy(h, f)
+	return uint64(n), h.Sum32(), err
+}
+
+func (b *block) stretches() int {
+	return int((b.Until - b.First + uint64(b.Stretch) - 1) / uint64(b.Stretch))
+}
+
+// close lets go of the block. No query may use it any more.
+func (b *block) close(ctx context.Context, d *duck) error {
+	_, err := d.db.ExecContext(ctx, "DETACH "+b.table[:len(b.table)-len(".e")])
+	return errors.Join(err, b.words.Close())
+}
+
+// dictionary returns the entries of group g.
+func (b *block) dictionary(g int) (entries, error) {
+	return b.cache.get(cacheKey{b, g}, func() (entries, error) {
+		p := b.packs[g]
+		packed := make([]byte, p.packed)
+		if _, err := b.words.ReadAt(packed, p.offset); err != nil {
+			return entries{}, fmt.Errorf("read words: %w", err)
+		}
+		dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(max(p.plain, 1<<23))))
+		if err != nil {
+			return entries{}, err
+		}
+		defer dec.Close()
+		plain, err := dec.DecodeAll(packed, make([]byte, 0, p.plain))
+		if err != nil {
+			return entries{}, fmt.Errorf("unpack words: %w", err)
+		}
+		return parseEntries(plain)
+	})
+}
+
+// may returns the stretches that may have a record with all these words.
+func (b *block) may(hashes []uint32) (stretchSet, error) {
+	set := allStretches(b.stretches())
+	row := make([]byte, rowBytes(b.stretches()))
+	for _, h := range hashes {
+		for i := range uint32(filterHashes) {
+			p := position(h, i, int(b.FilterBits))
+			if _, err := b.words.ReadAt(row, b.rows+int64(p)*int64(len(row))); err != nil {
+				return nil, fmt.Errorf("read words: %w", err)
+			}
+			for j, c := range row {
+				set[j/8] &^= uint64(^c) << (j % 8 * 8)
+			}
+		}
+	}
+	return set, nil
+}
+
+// remove deletes the files of the block that begins with first.
+func removeBlock(dir string, first uint64) error {
+	name := blockName(dir, first)
+	return removeAll(name+".words", name+".duckdb", name+".duckdb.wal", name+".words.tmp", name+".duckdb.tmp", name+".duckdb.tmp.wal")
+}
+
+func removeAll(names ...string) error {
+	for _, name := range names {
+		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package index
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// The words of a stretch of records are kept as a Bloom filter of filterBits.
+// When a block is written its filters are folded as small as they may be, and
+// turned: row p has bit p of the filter of every stretch, so that a question
+// about one word reads a few short rows and is answered for all stretches of
+// the block at once.
+const (
+	stretchRecords = 256                     // as many as share a tile of headers in the trail
+	filterBits     = 15 * 8 * stretchRecords // 15 bytes a record, before folding
+	filterHashes   = 5
+	fullEnough     = 0.42 // share of bits set up to which a filter is folded
+)
+
+// folds are the factors by which a filter can be folded; each divides filterBits.
+var folds = []int{4, 3, 2, 1}
+
+// stretchOf is the length of a stretch in a block of so many records, which
+// are fewer than usual in tests only.
+func stretchOf(blockRecords int) int { return max(1, min(stretchRecords, blockRecords/4)) }
+
+// filterOf is the Bloom filter of one stretch.
+type filterOf []uint64
+
+func newFilter() filterOf { return make(filterOf, filterBits/64) }
+
+func (f filterOf) add(hash uint32) {
+	for i := range uint32(filterHashes) {
+		p := position(hash, i, filterBits)
+		f[p/64] |= 1 << (p % 64)
+	}
+}
+
+func (f filterOf) has(hash uint32) bool {
+	for i := range uint32(filterHashes) {
+		p := position(hash, i, filterBits)
+		if f[p/64]>>(p%64)&1 == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// flood sets every bit: the stretch may have any word.
+func (f filterOf) flood() {
+	for i := range f {
+		f[i] = ^uint64(0)
+	}
+}
+
+// position is where hash function i sets its bit in a filter of size bits. In a
+// filter that was folded by n it is the n-th part of what it was before.
+func position(hash, i uint32, size int) int {
+	h := hash + i*(hash*0x9E3779B1|1)
+	return int(uint64(h) * uint64(size) >> 32)
+}
+
+// turn folds the filters of all stretches and turns them into rows of rowBytes.
+func turn(filters []filterOf) (rows []byte, size int) {
+	rowWords := (len(filters) + 63) / 64
+	turned := make([]uint64, filterBits*rowWords)
+	var square [64]uint64
+	for group := range rowWords {
+		part := filters[group*64 : min(len(filters), group*64+64)]
+		for word := range filterBits / 64 {
+			square = [64]uint64{}
+			for i, f := range part {
+				square[i] = f[word]
+			}
+			transpose(&square)
+			for i := range square {
+				turned[(word*64+i)*rowWords+group] = square[i]
+			}
+		}
+	}
+	fold := foldFor(filters)
+	size = filterBits / fold
+	rowBytes := rowBytes(len(filters))
+	rows = make([]byte, size*rowBytes)
+	for p := range filterBits {
+		row := rows[p/fold*rowBytes:][:rowBytes]
+		for i := range row {
+			row[i] |= byte(turned[p*rowWords+i/8] >> (i % 8 * 8))
+		}
+	}
+	return rows, size
+}
+
+func rowBytes(stretches int) int { return (stretches + 7) / 8 }
+
+// foldFor returns the greatest factor that leaves the filters selective.
+func foldFor(filters []filterOf) int {
+	set, size := 0, 0
+	for _, f := range filters {
+		for _, w := range f {
+			set += bits.OnesCount64(w)
+		}
+		size += filterBits
+	}
+	clear := 1 - float64(set)/float64(max(size, 1))
+	for _, fold := range folds {
+		left := 1.0 // bits that stay clear, if those set lie anywhere
+		for range fold {
+			left *= clear
+		}
+		if 1-left <= fullEnough {
+			return fold
+		}
+	}
+	return 1
+}
+
+// transpose turns a square of 64 by 64 bits over its diagonal.
+func transpose(a *[64]uint64) {
+	mask := uint64(0x00000000FFFFFFFF)
+	for j := 32; j != 0; j, mask = j>>1, mask^mask<<(j>>1) {
+		for k := 0; k < 64; k = (k + j + 1) &^ j {
+			t := (a[k]>>j ^ a[k+j]) & mask
+			a[k] ^= t << j
+			a[k+j] ^= t
+		}
+	}
+}
+
+// A stretchSet says which stretches of a part may have a record that is asked for.
+type stretchSet []uint64
+
+func allStretches(n int) stretchSet {
+	s := make(stretchSet, (n+63)/64)
+	for i := range n {
+		s[i/64] |= 1 << (i % 64)
+	}
+	return s
+}
+
+func (s stretchSet) has(i int) bool { return s[i/64]>>(i%64)&1 == 1 }
+
+func (s stretchSet) count() (n int) {
+	for _, w := range s {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+func (s stretchSet) and(t stretchSet) stretchSet {
+	s = slices.Clone(s)
+	for i := range s {
+		s[i] &= t[i]
+	}
+	return s
+}
+
+func (s stretchSet) or(t stretchSet) stretchSet {
+	s = slices.Clone(s)
+	for i := range s {
+		s[i] |= t[i]
+	}
+	return s
+}

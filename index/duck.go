@@ -1,0 +1,256 @@
+package index
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/duckdb/duckdb-go/v2"
+)
+
+// Columns of a part, in their order. A set of them is written as bits.
+const (
+	colTime = 1 << iota
+	colNanos
+	colSeq
+	colFlags
+	colGroups // the first group; the others follow
+)
+
+const columnCount = 4 + groupCount
+
+var (
+	columnNames = func() []string {
+		names := []string{"t", "ns", "seq", "flags"}
+		for g := range groups {
+			names = append(names, groups[g].name)
+		}
+		return names
+	}()
+	columnTypes = func() []duckdb.Type {
+		types := []duckdb.Type{duckdb.TYPE_BIGINT, duckdb.TYPE_INTEGER, duckdb.TYPE_BIGINT, duckdb.TYPE_UTINYINT}
+		for range groups {
+			types = append(types, duckdb.TYPE_UINTEGER)
+		}
+		return types
+	}()
+)
+
+// schema is the table of a block. Codes are bit-packed by DuckDB as tightly as
+// the largest of 2,048 neighbours needs.
+var schema = func() string {
+	sqlTypes := map[duckdb.Type]string{
+		duckdb.TYPE_BIGINT: "BIGINT", duckdb.TYPE_INTEGER: "INTEGER",
+		duckdb.TYPE_UTINYINT: "UTINYINT", duckdb.TYPE_UINTEGER: "UINTEGER",
+	}
+	var columns []string
+	for i, name := range columnNames {
+		columns = append(columns, name+" "+sqlTypes[columnTypes[i]])
+	}
+	return "(" + strings.Join(columns, ", ") + ")"
+}()
+
+// A duck is the DuckDB of one index: in memory, with blocks attached, locked.
+type duck struct {
+	db *sql.DB
+
+	mu    sync.Mutex
+	feeds map[int64]lent // by the number by which a query names them
+	last  int64
+}
+
+// openDuck starts DuckDB. It may read and write below dir and nowhere else, and
+// nobody can change that. Each query runs on one thread: parts of the index are
+// searched at the same time, which scales better than threads within one part.
+func openDuck(ctx context.Context, dir string, memoryBytes int64) (*duck, error) {
+	connector, err := duckdb.NewConnector("", nil)
+	if err != nil {
+		return nil, fmt.Errorf("start duckdb: %w", err)
+	}
+	d := &duck{db: sql.OpenDB(connector), feeds: map[int64]lent{}}
+	if err := d.setUp(ctx, dir, memoryBytes); err != nil {
+		d.db.Close()
+		return nil, fmt.Errorf("start duckdb: %w", err)
+	}
+	return d, nil
+}
+
+func (d *duck) setUp(ctx context.Context, dir string, memoryBytes int64) error {
+	conn, err := d.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	bigint, err := duckdb.NewTypeInfo(duckdb.TYPE_BIGINT)
+	if err != nil {
+		return err
+	}
+	err = duckdb.RegisterTableUDF(conn, "feed", duckdb.ChunkTableFunction{
+		Config:        duckdb.TableFunctionConfig{Arguments: []duckdb.TypeInfo{bigint, bigint, bigint}},
+		BindArguments: d.bindFeed,
+	})
+	if err != nil {
+		return err
+	}
+	for _, set := range []string{
+		"threads = 1",
+		fmt.Sprintf("memory_limit = '%dMB'", max(memoryBytes>>20, 32)),
+		"force_compression = 'bitpacking'", // trying the others makes sealing twice as dear, and none wins
+		"temp_directory = ''",              // more than the memory is refused, not spilled
+		"autoinstall_known_extensions = false",
+		"autoload_known_extensions = false",
+		"allowed_directories = [" + quoteSQL(dir) + "]",
+		"enable_external_access = false",
+		"lock_configuration = true",
+	} {
+		if _, err := conn.ExecContext(ctx, "SET GLOBAL "+set); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// quoteSQL is for the paths of the index's own files, which DuckDB does not
+// take as parameters. Nothing that a user typed ever gets here.
+func quoteSQL(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// A lent tail is one that queries may read: in the order that is given, or as
+// the rows came.
+type lent struct {
+	tail  *tail
+	order []uint32
+}
+
+// lend makes a tail known to DuckDB as feed(number, …) until it is taken back.
+func (d *duck) lend(t lent) (number int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.last++
+	d.feeds[d.last] = t
+	return d.last
+}
+
+func (d *duck) takeBack(number int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.feeds, number)
+}
+
+// bindFeed finds the tail that a query names, with how many of its rows are
+// wanted and which columns.
+func (d *duck) bindFeed(_ map[string]any, args ...any) (duckdb.ChunkTableSource, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	t, ok := d.feeds[args[0].(int64)]
+	if !ok {
+		return nil, fmt.Errorf("feed %d is not there", args[0])
+	}
+	return &feed{lent: t, rows: int(args[1].(int64)), columns: uint32(args[2].(int64))}, nil
+}
+
+// A feed gives the rows of a tail to DuckDB.
+type feed struct {
+	lent
+	rows    int
+	columns uint32
+	next    int
+}
+
+func (f *feed) Init() { f.next = 0 }
+
+func (f *feed) Cardinality() *duckdb.CardinalityInfo {
+	return &duckdb.CardinalityInfo{Cardinality: uint(f.rows), Exact: true}
+}
+
+func (f *feed) ColumnInfos() []duckdb.ColumnInfo {
+	var columns []duckdb.ColumnInfo
+	for i, name := range columnNames {
+		if f.columns>>i&1 == 1 {
+			info, err := duckdb.NewTypeInfo(columnTypes[i])
+			if err != nil {
+				panic("bug: " + err.Error()) // the types are plain ones
+			}
+			columns = append(columns, duckdb.ColumnInfo{Name: name, T: info})
+		}
+	}
+	return columns
+}
+
+func (f *feed) FillChunk(chunk duckdb.DataChunk) error {
+	n := min(f.rows-f.next, duckdb.GetDataChunkCapacity())
+	var order []uint32
+	if f.order != nil {
+		order = f.order[f.next : f.next+n]
+	}
+	to, t := 0, f.tail
+	for i := range columnCount {
+		if f.columns>>i&1 == 0 {
+			continue
+		}
+		var err error
+		switch {
+		case 1<<i == colTime:
+			err = fill(chunk, to, t.t, f.next, n, order)
+		case 1<<i == colNanos:
+			err = fill(chunk, to, t.ns, f.next, n, order)
+		case 1<<i == colSeq:
+			err = fillSeq(chunk, to, int64(t.first), f.next, n, order)
+		case 1<<i == colFlags:
+			err = fill(chunk, to, t.flags, f.next, n, order)
+		default:
+			err = fill(chunk, to, t.codes[i-4], f.next, n, order)
+		}
+		if err != nil {
+			return err
+		}
+		to++
+	}
+	f.next += n
+	return chunk.SetSize(n)
+}
+
+func fill[T any](chunk duckdb.DataChunk, to int, column []T, from, n int, order []uint32) error {
+	for i := range n {
+		at := from + i
+		if order != nil {
+			at = int(order[i])
+		}
+		if err := duckdb.SetChunkValue(chunk, to, i, column[at]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func fillSeq(chunk duckdb.DataChunk, to int, first int64, from, n int, order []uint32) error {
+	for i := range n {
+		at := int64(from + i)
+		if order != nil {
+			at = int64(order[i])
+		}
+		if err := duckdb.SetChunkValue(chunk, to, i, first+at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// args are the bound parameters of a query.
+type args = []any
+
+// rows runs a query and calls each for every row.
+func (d *duck) rows(ctx context.Context, query string, bound args, each func(scan func(...any) error) error) error {
+	rows, err := d.db.QueryContext(ctx, query, bound...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := each(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

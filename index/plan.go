@@ -1,0 +1,417 @@
+package index
+
+import (
+	"fmt"
+	"math/bits"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"example.com/evident/proof"
+)
+
+// A plan is a filter made ready to be asked of any part of the index.
+//
+// A column does not always know what the evidence says: it may lack a target,
+// and it has no text. So each clause becomes two conditions, one that is true
+// only of rows that match for sure and one that is true of every row that may
+// match; "not" turns them over. Rows between the two are looked up in the trail
+// and decided there.
+type plan struct {
+	op     string // "all", "any", "not", or "" for a clause
+	args   []plan
+	clause *clause
+}
+
+// A clause is a leaf of a plan.
+type clause struct {
+	expr proof.Expr
+
+	// A clause on a time is a condition on a column: of occurred_at itself, or
+	// of seq, since the trail's own time goes up with it.
+	isTime   bool
+	occurred time.Time
+	seq      uint64 // the first record with at ≥ value
+	bySeq    bool
+
+	groups []groupClause // fields that columns have
+	exact  []uint64      // seq is one of these
+
+	// Fields that no column has. Hashes of words tell where they may match;
+	// none: they may match anywhere.
+	rest       bool
+	restFlags  uint8 // only rows with one of these flags have such fields
+	hashes     []uint32
+	everywhere bool
+}
+
+// A groupClause is a clause as far as the fields of one group go.
+type groupClause struct {
+	group   int
+	expr    proof.Expr
+	literal []byte // stands, in lower case, in every entry that matches
+}
+
+// newPlan plans e. SeqAt returns the first record that was recorded at a time
+// or later.
+func newPlan(e proof.Expr, seqAt func(time.Time) (uint64, error)) (plan, error) {
+	switch e.Op {
+	case "all", "any", "not":
+		p := plan{op: e.Op}
+		for _, arg := range e.Args {
+			a, err := newPlan(arg, seqAt)
+			if err != nil {
+				return p, err
+			}
+			p.args = append(p.args, a)
+		}
+		return p, nil
+	case "from", "until":
+		c := &clause{expr: e, isTime: true}
+		t, err := time.Parse(time.RFC3339Nano, e.Value)
+		if err != nil {
+			return plan{}, fmt.Errorf("plan filter: %w", err)
+		}
+		if c.occurred = t; e.Fields[0] == "at" {
+			c.bySeq = true
+			c.seq, err = seqAt(t)
+		}
+		return plan{clause: c}, err
+	case "text":
+		return plan{clause: textClause(e)}, nil
+	}
+	return plan{clause: fieldClause(e)}, nil
+}
+
+func textClause(e proof.Expr) *clause {
+	c := &clause{expr: e, rest: true, hashes: needs(&e)}
+	c.everywhere = len(c.hashes) == 0
+	literal := strings.TrimSuffix(strings.TrimPrefix(e.Value, "*"), "*")
+	for g := range groups {
+		c.groups = append(c.groups, groupClause{g, e, literalOf([]byte(literal))})
+	}
+	return c
+}
+
+func fieldClause(e proof.Expr) *clause {
+	c := &clause{expr: e, hashes: needs(&e), restFlags: moreTargets}
+	c.everywhere = len(c.hashes) == 0
+	var byGroup [groupCount][]string
+	for _, field := range e.Fields {
+		c.addField(field, &byGroup)
+	}
+	var literal []byte
+	if e.Op == "is" {
+		literal = literalOf(slices.MaxFunc(literals(e.Value), func(a, b []byte) int { return len(a) - len(b) }))
+	}
+	for g, fields := range byGroup {
+		if len(fields) > 0 {
+			c.groups = append(c.groups, groupClause{g, proof.Expr{Op: e.Op, Fields: fields, Value: e.Value}, literal})
+		}
+	}
+	return c
+}
+
+// literalOf returns the literal to search entries for, in which a quote or a
+// control character would be escaped.
+func literalOf(b []byte) []byte {
+	for i, c := range b {
+		if c < ' ' || c == '"' || c == '\\' {
+			b = b[:i]
+			break
+		}
+	}
+	return appendFolded(nil, b)
+}
+
+func (c *clause) addField(field string, byGroup *[groupCount][]string) {
+	if field[0] == '/' && !strings.Contains(field, "*") {
+		switch place, ok := placeOf[field]; {
+		case !ok:
+			c.addRest(field)
+		case place == inTime:
+			c.rest, c.restFlags, c.everywhere = true, 0, true
+		case place == inHeader:
+			c.addHeader(field[1:], byGroup)
+		default:
+			byGroup[place/8] = append(byGroup[place/8], field)
+		}
+		return
+	}
+	if field[0] != '/' {
+		c.addHeader(field, byGroup)
+		return
+	}
+	for known := range placeOf {
+		if matchPointer(field, known) {
+			c.addField(known, byGroup)
+		}
+	}
+	c.addRest(field)
+}
+
+// addRest adds a field that no column has. If all of them are targets, only
+// rows with more targets than the first can have them.
+func (c *clause) addRest(field string) {
+	c.rest = true
+	if !strings.HasPrefix(field, "/targets/") {
+		c.restFlags = 0
+	}
+}
+
+func (c *clause) addHeader(name string, byGroup *[groupCount][]string) {
+	for g := range groups {
+		if groups[g].parts[0] == name {
+			byGroup[g] = append(byGroup[g], name)
+			return
+		}
+	}
+	if parts := literals(c.expr.Value); name == "seq" && c.expr.Op == "is" && len(parts) == 1 {
+		if n, err := strconv.ParseUint(string(parts[0]), 10, 63); err == nil && strconv.FormatUint(n, 10) == string(parts[0]) {
+			c.exact = append(c.exact, n)
+		}
+		return
+	}
+	c.rest, c.restFlags, c.everywhere = true, 0, true
+}
+
+// matchPointer compares part by part; a "*" stands for any one part.
+func matchPointer(pattern, pointer string) bool {
+	p, q := strings.Split(pattern, "/"), strings.Split(pointer, "/")
+	return slices.EqualFunc(p, q, func(p, q string) bool { return p == "*" || p == q })
+}
+
+// between are the two conditions of a filter on the rows of one part.
+type between struct{ sure, maybe cond }
+
+// exact reports whether the columns decide.
+func (b between) exact() bool {
+	return b.sure.sql == b.maybe.sql && slices.Equal(b.sure.args, b.maybe.args)
+}
+
+// on makes the conditions for a part.
+func (p *plan) on(part *part) (between, error) {
+	if p.clause != nil {
+		return p.clause.on(part)
+	}
+	var sure, maybe []cond
+	for i := range p.args {
+		b, err := p.args[i].on(part)
+		if err != nil {
+			return between{}, err
+		}
+		sure, maybe = append(sure, b.sure), append(maybe, b.maybe)
+	}
+	switch p.op {
+	case "all":
+		return between{all(sure...), all(maybe...)}, nil
+	case "any":
+		return between{anyOf(sure...), anyOf(maybe...)}, nil
+	}
+	return between{not(maybe[0]), not(sure[0])}, nil
+}
+
+func (c *clause) on(p *part) (between, error) {
+	if c.isTime {
+		cond := p.from(c.occurred)
+		if c.bySeq {
+			cond = p.fromSeq(c.seq)
+		}
+		if c.expr.Op == "until" {
+			cond = not(cond)
+		}
+		return between{cond, cond}, nil
+	}
+	var sure, maybe []cond
+	for _, n := range c.exact {
+		if p.first <= n && n < p.until {
+			sure = append(sure, cond{"seq = ?", args{int64(n)}, colSeq})
+		}
+	}
+	maybe = slices.Clone(sure)
+	for i := range c.groups {
+		b, err := c.groups[i].on(p)
+		if err != nil {
+			return between{}, err
+		}
+		sure, maybe = append(sure, b.sure), append(maybe, b.maybe)
+	}
+	rest, err := c.restOn(p)
+	if err != nil {
+		return between{}, err
+	}
+	return between{anyOf(sure...), anyOf(append(maybe, rest)...)}, nil
+}
+
+// restOn is true of rows that may have a field that no column has and for which
+// the clause is true.
+func (c *clause) restOn(p *part) (cond, error) {
+	flags := always
+	switch {
+	case !c.rest, c.restFlags != 0 && p.flags&c.restFlags == 0:
+		return never, nil
+	case c.restFlags != 0:
+		flags = cond{"(flags & ?) > 0", args{c.restFlags}, colFlags}
+	}
+	if c.everywhere {
+		return flags, nil
+	}
+	set, err := p.may(c.hashes)
+	if err != nil {
+		return never, &partError{p.place, err}
+	}
+	return all(flags, p.inStretches(set)), nil
+}
+
+// on decides the clause on each entry of the group.
+func (c *groupClause) on(p *part) (between, error) {
+	e, err := p.dictionary(c.group)
+	if err != nil {
+		return between{}, &partError{p.place, err}
+	}
+	set := e.matching(&groups[c.group], &c.expr, c.literal)
+	column := columnNames[4+c.group]
+	bit := uint32(colGroups) << c.group
+	sure := inCodes(column, bit, set)
+	if c.expr.Op == "text" && p.flags&bodyExpired != 0 {
+		sure = all(sure, cond{"(flags & ?) = 0", args{uint8(bodyExpired)}, colFlags}) // of the body's copy of a header's field nothing is left
+	}
+	maybe := sure
+	if p.lost[c.group] {
+		maybe = anyOf(sure, cond{column + " = ?", args{uint32(0)}, bit})
+	}
+	return between{sure, maybe}, nil
+}
+
+// A cond is a condition in SQL. Its text is made of the names in columnNames
+// and of question marks; every value is bound.
+type cond struct {
+	sql     string
+	args    args
+	columns uint32
+}
+
+var (
+	always = cond{sql: "TRUE"}
+	never  = cond{sql: "FALSE"}
+)
+
+func (c cond) is(d cond) bool { return c.sql == d.sql }
+
+func all(conds ...cond) cond { return join(" AND ", always, never, conds) }
+
+func anyOf(conds ...cond) cond { return join(" OR ", never, always, conds) }
+
+// join joins conditions; neutral ones are left out, and one that decides all is
+// the result.
+func join(op string, neutral, decides cond, conds []cond) cond {
+	var texts []string
+	out := cond{}
+	for i, c := range conds {
+		if c.is(decides) {
+			return decides
+		}
+		same := func(d cond) bool { return d.sql == c.sql && slices.EqualFunc(d.args, c.args, sameArg) }
+		if c.is(neutral) || slices.ContainsFunc(conds[:i], same) {
+			continue
+		}
+		texts = append(texts, c.sql)
+		out.args = append(out.args, c.args...)
+		out.columns |= c.columns
+	}
+	switch len(texts) {
+	case 0:
+		return neutral
+	case 1:
+		out.sql = texts[0]
+	default:
+		out.sql = "(" + strings.Join(texts, op) + ")"
+	}
+	return out
+}
+
+func sameArg(a, b any) bool { return a == b }
+
+func not(c cond) cond {
+	switch {
+	case c.is(always):
+		return never
+	case c.is(never):
+		return always
+	}
+	return cond{"NOT (" + c.sql + ")", c.args, c.columns}
+}
+
+// fewCodes is up to how many values are written as IN; more become a string of bits.
+const fewCodes = 8
+
+func inCodes(column string, columns uint32, set codeSet) cond {
+	if set.n == 0 {
+		return never
+	}
+	if set.n <= fewCodes {
+		var codes args
+		for code := uint32(1); int(code) <= set.size; code++ {
+			if set.has(code) {
+				codes = append(codes, code)
+			}
+		}
+		return cond{column + " IN (?" + strings.Repeat(", ?", len(codes)-1) + ")", codes, columns}
+	}
+	b := make([]byte, set.size+1)
+	for code := range b {
+		b[code] = '0' + byte(set.bits[code/64]>>(code%64)&1)
+	}
+	return cond{"get_bit(CAST(? AS BIT), CAST(" + column + " AS INTEGER)) = 1", args{string(b)}, columns}
+}
+
+// inStretches is true of the rows of these stretches.
+func (p *part) inStretches(set stretchSet) cond {
+	n := set.count()
+	if n == p.stretches() {
+		return always
+	}
+	if n > fewCodes {
+		b := make([]byte, p.stretches())
+		for i := range b {
+			b[i] = '0'
+			if set.has(i) {
+				b[i] = '1'
+			}
+		}
+		shift := int64(bits.TrailingZeros(uint(p.stretch)))
+		return cond{"get_bit(CAST(? AS BIT), CAST((seq - ?) >> ? AS INTEGER)) = 1", args{string(b), int64(p.first), shift}, colSeq}
+	}
+	conds := []cond{}
+	for i := range p.stretches() {
+		if from := int64(p.first) + int64(i*p.stretch); set.has(i) {
+			conds = append(conds, cond{"seq BETWEEN ? AND ?", args{from, from + int64(p.stretch) - 1}, colSeq})
+		}
+	}
+	return anyOf(conds...)
+}
+
+// from is true of the rows that occurred at t or later.
+func (p *part) from(at time.Time) cond {
+	ms, ns := at.UnixMilli(), int32(at.Nanosecond()%1e6)
+	switch {
+	case !at.After(timeOf(p.earliest)):
+		return always
+	case at.After(timeOf(p.latest)):
+		return never
+	case ns == 0:
+		return cond{"t >= ?", args{ms}, colTime}
+	}
+	return cond{"(t > ? OR t = ? AND ns >= ?)", args{ms, ms, ns}, colTime | colNanos}
+}
+
+func (p *part) fromSeq(seq uint64) cond {
+	switch {
+	case seq <= p.first:
+		return always
+	case seq >= p.until:
+		return never
+	}
+	return cond{"seq >= ?", args{int64(seq)}, colSeq}
+}

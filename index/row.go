@@ -1,0 +1,131 @@
+package index
+
+import (
+	"time"
+
+	"example.com/evident/proof"
+)
+
+// A group is a column of the index: a code for what some fields of a record
+// have in common with other records. Fields that go together (an actor's id,
+// name and mail address) share one, since they rarely come in other company.
+//
+// A part of a group with a slash is a field of the body, kept as its token
+// stands there; one without is a member of the header. So a clause is decided
+// on an entry of a group by the very code that decides it on the record.
+type group struct {
+	name  string
+	parts []string
+}
+
+var groups = [...]group{
+	{"source", []string{"source"}},
+	{"category", []string{"category"}},
+	{"action", []string{"action", "/native_action"}},
+	{"outcome", []string{"outcome", "/outcome_code"}},
+	{"actor", []string{"/actor/type", "/actor/id", "/actor/name", "/actor/email", "/actor/role", "/actor/mfa"}},
+	{"target", []string{"/target/type", "/target/id", "/target/name", "/targets/0/type", "/targets/0/id", "/targets/0/name"}},
+	{"ip", []string{"/where/ip"}},
+	{"place", []string{"/where/region", "/where/account", "/where/host"}},
+	{"agent", []string{"/where/user_agent"}},
+}
+
+const (
+	groupCount    = len(groups)
+	maxParts      = 6
+	maxEntryBytes = 1024 // a longer entry is not kept: its code is 0, look at the evidence
+)
+
+// Where a field of the body goes besides the groups.
+const (
+	inWords  = 0xff // into the words
+	inHeader = 0xfe // nowhere: the header has it, and so has its group
+	inTime   = 0xfd // nowhere: occurred_at, of which words would only cost; see needs
+)
+
+// placeOf says where each field of a body goes that does not go into the words:
+// eight times its group plus its part, or one of the above.
+var placeOf = func() map[string]uint8 {
+	m := map[string]uint8{"/source": inHeader, "/category": inHeader, "/action": inHeader, "/outcome": inHeader, "/occurred_at": inTime}
+	for g := range groups {
+		for p, name := range groups[g].parts {
+			if name[0] == '/' {
+				m[name] = uint8(8*g + p)
+			}
+		}
+	}
+	return m
+}()
+
+// Flags of a row.
+const (
+	moreTargets = 1 << iota // it has targets that no column holds
+	bodyExpired             // it has no body any more
+)
+
+// A Row is what the index wants to know of one record. It refers to nothing of
+// the record that it was made from.
+type Row struct {
+	seq      uint64
+	occurred int64 // nanoseconds since 1970
+	flags    uint8
+	header   [4]string // source, category, action, outcome
+	tokens   []byte
+	fields   []rowField
+}
+
+type rowField struct {
+	end   uint32 // of its token in tokens; it begins where the one before ends
+	place uint8
+}
+
+// RowOf returns the row of the record with this header and body. Fields are nil
+// if the body has expired. It may be called from any goroutine.
+func RowOf(h *proof.Header, fields []proof.Field) Row {
+	r := Row{
+		seq: h.Seq, occurred: h.OccurredAt.UnixNano(),
+		header: [4]string{h.Source, h.Category, h.Action, h.Outcome},
+	}
+	if fields == nil {
+		r.flags = bodyExpired
+		return r
+	}
+	size := 0
+	for i := range fields {
+		size += len(fields[i].Value)
+	}
+	r.tokens = make([]byte, 0, size)
+	r.fields = make([]rowField, 0, len(fields))
+	for i := range fields {
+		f := &fields[i]
+		place := uint8(inWords)
+		if p := f.Pointer; len(p) > 6 { // no shorter pointer has a place, and most of the longer ones are below /detail
+			if c := p[1]; c != 'd' {
+				if known, ok := placeOf[p]; ok {
+					place = known
+				} else if c == 't' && len(p) > 9 && p[:9] == "/targets/" {
+					r.flags |= moreTargets
+				}
+			}
+		}
+		if place == inHeader || place == inTime {
+			continue
+		}
+		r.tokens = append(r.tokens, f.Value...)
+		r.fields = append(r.fields, rowField{uint32(len(r.tokens)), place})
+	}
+	return r
+}
+
+// timeOf is the time of nanoseconds since 1970.
+func timeOf(ns int64) time.Time { return time.Unix(0, ns).UTC() }
+
+// splitTime cuts nanoseconds since 1970 into the columns t and ns. Most sources
+// say no more than milliseconds, and then ns costs nothing.
+func splitTime(at int64) (t int64, ns int32) {
+	t = at / 1e6
+	if ns = int32(at - t*1e6); ns < 0 {
+		t, ns = t-1, ns+1e6
+	}
+	return t, ns
+}

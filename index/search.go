@@ -1,0 +1,393 @@
+package index
+
+import (
+	"cmp"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"runtime"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"example.com/evident/proof"
+)
+
+// A Query asks for the records that match a filter, among the first Size.
+type Query struct {
+	Expr proof.Expr // the zero value is every record
+	Size uint64     // of the trail that is asked about; what is indexed if zero
+
+	// For Search only.
+	Limit  int    // hits of a page; 50 if zero, 1,000 at most
+	Cursor string // Next of the page before; it carries the Size
+}
+
+// A Hit is a record that matches.
+type Hit struct {
+	Seq        uint64
+	OccurredAt time.Time
+}
+
+// A Page is what Search found: newest first, by occurred_at, then seq.
+type Page struct {
+	Hits []Hit
+	Next string // cursor of the next page; empty if this is the last
+	Size uint64 // of the trail that was asked about
+	Read uint64 // records that were read from the trail to decide
+}
+
+// Unfinished is the error of a question that took too long. Nothing of an
+// answer is given, since a number that is too small looks like one that is right.
+type Unfinished struct {
+	Looked uint64    // records that were decided
+	Of     uint64    // records there are
+	Read   uint64    // records that had to be read from the trail for it
+	Back   time.Time // of a search: nothing later than this is undecided
+	Cause  error
+}
+
+func (e *Unfinished) Error() string {
+	back := ""
+	if !e.Back.IsZero() {
+		back = ", back to " + e.Back.Format(time.RFC3339)
+	}
+	return fmt.Sprintf("search index: out of time: %d of %d records decided%s, %d of them by reading them; a shorter period or a rarer word is faster: %v", e.Looked, e.Of, back, e.Read, e.Cause)
+}
+
+func (e *Unfinished) Unwrap() error { return e.Cause }
+
+const (
+	defaultLimit = 50
+	maxLimit     = 1000
+	noDeadline   = 1<<63 - 1
+)
+
+// key is where a record stands in the order of a search.
+type key struct {
+	occurred int64
+	seq      uint64
+}
+
+func (k key) compare(l key) int {
+	return cmp.Or(cmp.Compare(k.occurred, l.occurred), cmp.Compare(k.seq, l.seq))
+}
+
+// An asking is one question on its way.
+type asking struct {
+	index  *Index
+	expr   proof.Expr
+	plan   plan
+	size   uint64
+	parts  []part
+	looked atomic.Uint64
+	read   atomic.Uint64
+}
+
+// ask runs do on a snapshot of the index. If a part turns out to be damaged,
+// it is made again from the trail and do is run once more.
+func (x *Index) ask(ctx context.Context, q Query, deadline time.Duration, do func(ctx context.Context, a *asking) error) error {
+	if q.Expr.Op == "" {
+		q.Expr = proof.Expr{Op: "all"}
+	}
+	if err := q.Expr.Validate(); err != nil {
+		return fmt.Errorf("search index: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	err := x.askOnce(ctx, q, do)
+	if damaged := (*partError)(nil); errors.As(err, &damaged) && ctx.Err() == nil {
+		if healErr := x.heal(ctx, damaged.place); healErr != nil {
+			return fmt.Errorf("search index: %w; and make it again: %w", err, healErr)
+		}
+		err = x.askOnce(ctx, q, do)
+	}
+	return err
+}
+
+func (x *Index) askOnce(ctx context.Context, q Query, do func(ctx context.Context, a *asking) error) error {
+	a := &asking{index: x, expr: q.Expr, size: q.Size}
+	if a.size == 0 {
+		a.size = x.Size()
+	}
+	err := x.Wait(ctx, a.size)
+	if err == nil {
+		a.plan, err = newPlan(q.Expr, func(t time.Time) (uint64, error) { return x.seqAt(ctx, t, a.size) })
+	}
+	if err == nil {
+		a.parts = x.snapshot(a.size)
+		err = do(ctx, a)
+		x.release(a.parts)
+	}
+	if err != nil && ctx.Err() != nil {
+		return &Unfinished{Looked: a.looked.Load(), Of: a.size, Read: a.read.Load(), Back: a.back(), Cause: context.Cause(ctx)}
+	}
+	return err
+}
+
+// back is set by Search only.
+func (a *asking) back() time.Time {
+	for i := range a.parts {
+		if a.parts[i].undecided {
+			return timeOf(a.parts[i].latest)
+		}
+	}
+	return time.Time{}
+}
+
+// Search returns a page of the records that match, newest first.
+func (x *Index) Search(ctx context.Context, q Query) (Page, error) {
+	if q.Limit == 0 {
+		q.Limit = defaultLimit
+	}
+	if q.Limit < 0 || q.Limit > maxLimit {
+		return Page{}, fmt.Errorf("search index: limit %d, want 1 to %d", q.Limit, maxLimit)
+	}
+	var after *key
+	if q.Cursor != "" {
+		var err error
+		if after, q.Size, err = parseCursor(q.Cursor, q.Expr); err != nil {
+			return Page{}, err
+		}
+	}
+	var page Page
+	err := x.ask(ctx, q, x.cfg.Deadline, func(ctx context.Context, a *asking) error {
+		hits, err := a.newest(ctx, after, q.Limit+1)
+		if err != nil {
+			return err
+		}
+		page = Page{Size: a.size, Read: a.read.Load()}
+		if len(hits) > q.Limit {
+			hits = hits[:q.Limit]
+			page.Next = cursor(hits[q.Limit-1], a.size, q.Expr)
+		}
+		for _, k := range hits {
+			page.Hits = append(page.Hits, Hit{k.seq, timeOf(k.occurred)})
+		}
+		return nil
+	})
+	return page, err
+}
+
+// newest returns the newest matches below after. Parts are visited by their
+// latest occurred_at, in windows of 1, 2, 4 and 8, until nothing newer than
+// what was found can be in the rest.
+func (a *asking) newest(ctx context.Context, after *key, n int) ([]key, error) {
+	slices.SortStableFunc(a.parts, func(p, q part) int { return cmp.Compare(q.latest, p.latest) })
+	for i := range a.parts {
+		a.parts[i].undecided = true
+	}
+	var hits []key
+	for begin, width := 0, 1; begin < len(a.parts); begin, width = begin+width, min(2*width, 8) {
+		window := a.parts[begin:min(len(a.parts), begin+width)]
+		if len(hits) == n && hits[n-1].occurred > window[0].latest {
+			break
+		}
+		var floor *key
+		if len(hits) == n {
+			floor = &hits[n-1]
+		}
+		found := make([][]key, len(window))
+		err := parallel(len(window), runtime.GOMAXPROCS(0), func(i int) (err error) {
+			found[i], err = a.newestOf(ctx, &window[i], after, floor, n)
+			window[i].undecided = err != nil
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		hits = slices.Concat(append(found, hits)...)
+		slices.SortFunc(hits, func(k, l key) int { return l.compare(k) })
+		hits = hits[:min(n, len(hits))]
+	}
+	return hits, nil
+}
+
+// newestOf returns the newest matches of one part below after and not below floor.
+func (a *asking) newestOf(ctx context.Context, p *part, after, floor *key, n int) ([]key, error) {
+	b, err := a.plan.on(p)
+	if err != nil {
+		return nil, err
+	}
+	where := []cond{b.maybe, p.within()}
+	if after != nil {
+		where = append(where, p.below(*after))
+	}
+	if floor != nil {
+		where = append(where, p.from(timeOf(floor.occurred)))
+	}
+	if b.exact() {
+		rows, err := a.list(ctx, p, all(where...), always, "t DESC, ns DESC, seq DESC", n)
+		a.looked.Add(p.until - p.first)
+		var hits []key
+		for _, r := range rows {
+			hits = append(hits, r.key)
+		}
+		return hits, err
+	}
+	var hits []key
+	for {
+		const atOnce = 1 << 13
+		rows, err := a.list(ctx, p, all(where...), b.sure, "t DESC, ns DESC, seq DESC", atOnce)
+		if err != nil {
+			return nil, err
+		}
+		hits, err = a.decide(ctx, hits, rows, n)
+		if err != nil || len(hits) >= n || len(rows) < atOnce {
+			a.looked.Add(p.until - p.first)
+			return hits, err
+		}
+		where = append(where, p.below(rows[len(rows)-1].key))
+	}
+}
+
+// decide appends the rows that match until there are n, in their order. Those
+// that are not sure are read from the trail, more and more at once.
+func (a *asking) decide(ctx context.Context, hits []key, rows []row, n int) ([]key, error) {
+	for width := max(64, n); len(rows) > 0 && len(hits) < n; width = min(2*width, 2048) {
+		batch := rows[:min(width, len(rows))]
+		rows = rows[len(batch):]
+		matches, err := a.evidence(ctx, batch, nil)
+		if err != nil {
+			return nil, err
+		}
+		for i, r := range batch {
+			if r.sure || matches[i] {
+				hits = append(hits, r.key)
+			}
+		}
+	}
+	return hits[:min(n, len(hits))], nil
+}
+
+// evidence reads those of rows that are not sure from the trail and says which
+// of them match. Each is called for those, if it is given.
+func (a *asking) evidence(ctx context.Context, rows []row, each func(h *proof.Header, fields []proof.Field)) ([]bool, error) {
+	matches := make([]bool, len(rows))
+	var seqs []uint64
+	var at []int
+	for i, r := range rows {
+		if !r.sure {
+			seqs, at = append(seqs, r.seq), append(at, i)
+		}
+	}
+	if len(seqs) == 0 {
+		return matches, nil
+	}
+	records, err := a.index.cfg.Trail.Read(ctx, seqs)
+	if err != nil {
+		return nil, fmt.Errorf("search trail: %w", err)
+	}
+	a.read.Add(uint64(len(records)))
+	for i := range records {
+		r := &records[i]
+		v := proof.View{Fields: r.Fields}
+		if a.expr.Eval(&r.Header, &v) == proof.True {
+			matches[at[i]] = true
+			if each != nil {
+				each(&r.Header, r.Fields)
+			}
+		}
+	}
+	return matches, nil
+}
+
+// A row is one of a list: a record that may match.
+type row struct {
+	key
+	sure bool // it matches for sure
+}
+
+// list returns rows of a part.
+func (a *asking) list(ctx context.Context, p *part, where, sure cond, order string, limit int) ([]row, error) {
+	if where.is(never) {
+		return nil, nil
+	}
+	columns := where.columns | sure.columns | colTime | colNanos | colSeq
+	query := "SELECT t, ns, seq, " + sure.sql + " FROM " + p.table(columns) + " WHERE " + where.sql + " ORDER BY " + order
+	bound := slices.Concat(sure.args, where.args)
+	if limit > 0 {
+		query += " LIMIT ?"
+		bound = append(bound, int64(limit))
+	}
+	var rows []row
+	err := a.index.duck.rows(ctx, query, bound, func(scan func(...any) error) error {
+		var t, seq int64
+		var ns int32
+		var r row
+		if err := scan(&t, &ns, &seq, &r.sure); err != nil {
+			return err
+		}
+		r.key = key{t*1e6 + int64(ns), uint64(seq)}
+		rows = append(rows, r)
+		return nil
+	})
+	if err != nil {
+		return nil, &partError{p.place, err}
+	}
+	return rows, nil
+}
+
+// below is true of the rows that come after k in a search.
+func (p *part) below(k key) cond {
+	if k.occurred > p.latest {
+		return always
+	}
+	t, ns := splitTime(k.occurred)
+	return cond{
+		"(t < ? OR t = ? AND (ns < ? OR ns = ? AND seq < ?))",
+		args{t, t, ns, ns, int64(k.seq)}, colTime | colNanos | colSeq,
+	}
+}
+
+// cursor writes where a page ended, of which trail and which filter.
+func cursor(k key, size uint64, e proof.Expr) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "1.%d.%d.%d.%x", k.occurred, k.seq, size, sumOf(e)))
+}
+
+func parseCursor(s string, e proof.Expr) (*key, uint64, error) {
+	var k key
+	var size, sum uint64
+	b, err := base64.RawURLEncoding.DecodeString(s)
+	if err == nil {
+		_, err = fmt.Sscanf(string(b), "1.%d.%d.%d.%x", &k.occurred, &k.seq, &size, &sum)
+	}
+	if err != nil || cursor(k, size, e) != s {
+		return nil, 0, errors.New("search index: the cursor is not one of this filter")
+	}
+	return &k, size, nil
+}
+
+func sumOf(e proof.Expr) uint64 {
+	b, err := json.Marshal(e)
+	if err != nil {
+		panic("bug: " + err.Error()) // it is made of strings
+	}
+	h := fnv.New64a()
+	h.Write(b)
+	return h.Sum64()
+}
+
+// seqAt returns the first of size records with at ≥ t, or size.
+func (x *Index) seqAt(ctx context.Context, t time.Time, size uint64) (uint64, error) {
+	low, high := uint64(0), size
+	for low < high {
+		middle := low + (high-low)/2
+		var at time.Time
+		for head, err := range x.cfg.Trail.Headers(ctx, middle, middle+1) {
+			if err != nil {
+				return 0, fmt.Errorf("search trail: %w", err)
+			}
+			at = head.Header.At
+		}
+		if at.Before(t) {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low, nil
+}

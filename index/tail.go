@@ -1,0 +1,174 @@
+package index
+
+import (
+	"cmp"
+	"hash/maphash"
+	"slices"
+	"sync"
+)
+
+// A tail holds the newest records in memory, in columns that are as long as a
+// block from the start. One goroutine adds to it. Once it is full it never
+// changes again, and a block is made of it.
+type tail struct {
+	first   uint64
+	stretch int // records of one
+
+	// Columns, of which readers may look at what was added before they took
+	// their snapshot.
+	t     []int64
+	ns    []int32
+	flags []uint8
+	codes [groupCount][]uint32
+
+	mu           sync.RWMutex // guards what follows
+	n            int
+	dictionaries [groupCount]dictionary
+	filters      []filterOf
+	facts
+
+	// Owned by who adds.
+	seen    []uint64 // tokens whose words are already in the newest filter
+	seed    maphash.Seed
+	scratch []byte
+	words   words
+}
+
+// facts are what is known of all rows of a part.
+type facts struct {
+	earliest, latest int64            // occurred_at, nanoseconds since 1970
+	flags            uint8            // of any row
+	lost             [groupCount]bool // some row has code 0
+}
+
+// seenTokens is how many tokens are remembered, to pass over those whose words
+// have just been added.
+const seenTokens = 2048
+
+func newTail(first uint64, records int) *tail {
+	t := &tail{
+		first: first, stretch: stretchOf(records), seed: maphash.MakeSeed(), seen: make([]uint64, seenTokens),
+		t: make([]int64, records), ns: make([]int32, records), flags: make([]uint8, records),
+	}
+	for g := range t.codes {
+		t.codes[g] = make([]uint32, records)
+	}
+	return t
+}
+
+func (t *tail) full() bool { return t.n == len(t.t) }
+
+// add takes the rows that follow, as many as there is room for.
+func (t *tail) add(rows []Row) (added int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range rows {
+		if t.full() {
+			return i
+		}
+		t.addRow(&rows[i])
+	}
+	return len(rows)
+}
+
+func (t *tail) addRow(r *Row) {
+	if t.n%t.stretch == 0 {
+		t.filters = append(t.filters, newFilter())
+		clear(t.seen)
+	}
+	if t.n == 0 {
+		t.earliest, t.latest = r.occurred, r.occurred
+	}
+	t.earliest, t.latest = min(t.earliest, r.occurred), max(t.latest, r.occurred)
+	t.t[t.n], t.ns[t.n] = splitTime(r.occurred)
+	t.flags[t.n] = r.flags
+	t.facts.flags |= r.flags
+	var parts [groupCount][maxParts][]byte
+	start := uint32(0)
+	for _, f := range r.fields {
+		token := r.tokens[start:f.end:f.end]
+		start = f.end
+		if f.place == inWords {
+			t.addToken(token)
+		} else {
+			parts[f.place/8][f.place%8] = token
+		}
+	}
+	for g := range groups {
+		entry := t.scratch[:0]
+		for p, name := range groups[g].parts {
+			if name[0] == '/' {
+				entry = appendPart(entry, parts[g][p], parts[g][p] != nil)
+			} else {
+				entry = appendPart(entry, []byte(r.header[g]), true)
+			}
+		}
+		code := t.dictionaries[g].code(entry)
+		t.codes[g][t.n] = code
+		if code == 0 {
+			t.lost[g] = true
+		}
+		t.scratch = entry
+	}
+	t.n++
+}
+
+// addToken puts the words of a token into the newest filter. Most tokens stood
+// there a few records ago; the hash that tells them cannot be foreseen, or who
+// writes events could hide words behind a collision.
+func (t *tail) addToken(token []byte) {
+	hash := maphash.Bytes(t.seed, token)
+	slot := &t.seen[hash%seenTokens]
+	if *slot == hash {
+		return
+	}
+	*slot = hash
+	t.words.hashes, t.words.flood = t.words.hashes[:0], false
+	t.words.addToken(token, true)
+	filter := t.filters[len(t.filters)-1]
+	if t.words.flood {
+		filter.flood()
+	}
+	for _, h := range t.words.hashes {
+		filter.add(h)
+	}
+}
+
+// sorted returns the numbers of the rows in the order in which a block has them.
+func (t *tail) sorted() []uint32 {
+	order := make([]uint32, t.n)
+	for i := range order {
+		order[i] = uint32(i)
+	}
+	slices.SortFunc(order, func(a, b uint32) int {
+		return cmp.Or(cmp.Compare(t.t[a], t.t[b]), cmp.Compare(t.ns[a], t.ns[b]), cmp.Compare(a, b))
+	})
+	return order
+}
+
+// dictionary returns the entries of group g.
+func (t *tail) dictionary(g int) (entries, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.dictionaries[g].entries, nil
+}
+
+// may returns the stretches that may have a record with all these words.
+func (t *tail) may(hashes []uint32) (stretchSet, error) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	set := make(stretchSet, (len(t.t)/t.stretch+63)/64)
+	for i, f := range t.filters {
+		missing := slices.ContainsFunc(hashes, func(h uint32) bool { return !f.has(h) })
+		if !missing {
+			set[i/64] |= 1 << (i % 64)
+		}
+	}
+	return set, nil
+}
+
+// end is the seq behind the last row.
+func (t *tail) end() uint64 { return t.first + uint64(t.n) }
+
+// room is how many more rows there is room for.
+func (t *tail) room() int { return len(t.t) - t.n }
