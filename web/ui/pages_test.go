@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"html"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -362,5 +363,43 @@ func BenchmarkEventPage(b *testing.B) {
 	h := handler(b, f)
 	for b.Loop() {
 		get(b, h, "/events/"+privileged(f))
+	}
+}
+
+// waiting is a fake whose counts are not ready before somebody says so.
+type waiting struct {
+	*fake
+	ready chan struct{}
+}
+
+func (w waiting) Histogram(ctx context.Context, q filter.Filter) (ui.Histogram, error) {
+	<-w.ready
+	return w.fake.Histogram(ctx, q)
+}
+
+func TestResultsDoNotWaitForCounts(t *testing.T) {
+	w := waiting{year(), make(chan struct{})}
+	server := httptest.NewServer(handler(t, w))
+	defer server.Close()
+	answer, err := http.Get(server.URL + "/?q=category:data")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var page strings.Builder
+	part := make([]byte, 4096)
+	for !strings.Contains(page.String(), `rel="next"`) {
+		n, err := answer.Body.Read(part)
+		if page.Write(part[:n]); err != nil {
+			t.Fatalf("the answer ends before its results: %v", err)
+		}
+	}
+	if strings.Contains(page.String(), `class="hits"`) {
+		t.Error("the counts came first")
+	}
+	close(w.ready)
+	rest, err := io.ReadAll(answer.Body)
+	if err != nil || !strings.Contains(string(rest), `class="hits"`) || !strings.HasSuffix(strings.TrimSpace(string(rest)), "</html>") {
+		t.Errorf("the counts do not follow: %v", err)
 	}
 }

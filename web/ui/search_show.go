@@ -117,7 +117,9 @@ func (u *ui) searchShow(w http.ResponseWriter, r *http.Request) {
 	if text != "" {
 		p.Title = plainText(text)
 	}
-	overview, facets := u.countParts(r.Context(), f, text)
+	ctx, cancel := context.WithCancel(r.Context())
+	overview, facets := u.countParts(ctx, f, text)
+	defer func() { cancel(); overview(); facets() }() // nothing goes on after the answer
 	results, err := u.results(r, f, text)
 	if err != nil {
 		u.fail(w, r, err)
