@@ -1,16 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
-
-	"example.com/evident/demo"
 )
 
 // statTicks reads user and system time from the line of /proc/PID/stat: the
@@ -30,10 +27,11 @@ func statTicks(stat string) int64 {
 func (r *rig) cloudTrail(ctx context.Context) error {
 	file := filepath.Join(r.work, "cloudtrail.ndjson")
 	defer os.Remove(file)
-	n, mean, err := writeCloudTrail(file, r.CloudTrail)
+	mean, err := r.writeCloudTrail(ctx, file)
 	if err != nil {
 		return err
 	}
+	n := r.CloudTrail
 	r.say("%d CloudTrail records of %d bytes on average", n, mean)
 	dir := filepath.Join(r.work, "cloudtrail")
 	defer os.RemoveAll(dir)
@@ -57,26 +55,32 @@ func (r *rig) cloudTrail(ctx context.Context) error {
 	return nil
 }
 
-func writeCloudTrail(path string, want int) (n, mean int, err error) {
-	f, err := os.Create(path)
+// writeCloudTrail makes the records with a program that is built from the
+// product's module.
+func (r *rig) writeCloudTrail(ctx context.Context, file string) (mean int, err error) {
+	code, err := filepath.Abs("records/main.go")
 	if err != nil {
-		return 0, 0, err
+		return 0, err
+	}
+	program := filepath.Join(r.work, "records")
+	build := exec.CommandContext(ctx, "go", "build", "-o", program, code)
+	build.Dir = r.Root
+	if out, err := build.CombinedOutput(); err != nil {
+		return 0, fmt.Errorf("build records: %w\n%s", err, out)
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return 0, err
 	}
 	defer f.Close()
-	w, size := bufio.NewWriterSize(f, 1<<20), 0
-	// About three of eight events of the demo are CloudTrail's.
-	for source, raw := range demo.Events(1, time.Now(), want*3) {
-		if !strings.HasPrefix(source, "aws.cloudtrail/") {
-			continue
-		}
-		size += len(raw)
-		n++
-		if _, err := w.Write(append(raw, '\n')); err != nil {
-			return 0, 0, err
-		}
-		if n == want {
-			break
-		}
+	cmd := exec.CommandContext(ctx, program, "-n", strconv.Itoa(r.CloudTrail))
+	cmd.Stdout, cmd.Stderr = f, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return 0, fmt.Errorf("make records: %w", err)
 	}
-	return n, size / max(n, 1), w.Flush()
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return int(info.Size()) / r.CloudTrail, f.Sync()
 }
