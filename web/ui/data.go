@@ -56,9 +56,8 @@ var ErrNoRecord = errors.New("no such record")
 // Head is the trail in one line.
 type Head struct {
 	Origin string
-	Size   uint64    // records that are durable
-	Signed uint64    // records that the last checkpoint covers
-	At     time.Time // when that checkpoint was signed, zero if not known
+	Size   uint64 // records that are durable
+	Signed uint64 // records that the last checkpoint covers
 }
 
 // Query asks for one page of events.
@@ -117,30 +116,30 @@ type Evidence struct {
 	Checkpoint []byte       // the signed note
 	Keys       []proof.Key  // keys of the trail
 	Path       []proof.Hash // inclusion in the checkpoint's tree; nil if newer than it
-	// The neighbours of the same source, by sseq.
+	// The neighbours of the same source, by sseq; nil also where they are too
+	// far to be looked for.
 	SourcePrevious, SourceNext *uint64
 }
 
 // Status is the state of a trail.
 type Status struct {
-	Checkpoint      []byte
-	Keys            []proof.Key
-	Indexed         uint64 // records that search has taken in
-	First, Last     time.Time
-	BytesOnDisk     int64
-	Sources         []SourceStatus
-	Segments        []SegmentStatus
-	LastCheck       *CheckStatus // nil if there was none
-	RetentionMonths int          // 0 if not configured
+	Checkpoint  []byte
+	Keys        []proof.Key
+	Indexed     uint64    // records that search has taken in
+	First, Last time.Time // when the first and the last record were recorded
+	BytesOnDisk int64
+	Sources     []SourceStatus
+	Segments    []SegmentStatus // in order
+	LastCheck   *CheckStatus    // nil if there was none
 }
 
 // SourceStatus is what the trail holds of one source.
 type SourceStatus struct {
-	Source      string
-	Records     uint64
-	First, Last time.Time // by occurred_at
-	LastAt      time.Time // when the last one was recorded
-	LastSeq     uint64
+	Source  string
+	Records uint64
+	Last    time.Time // when the last one happened, zero if not known
+	LastAt  time.Time // when it was recorded
+	LastSeq uint64
 }
 
 // SegmentStatus is one sealed segment.

@@ -33,6 +33,20 @@ type EventPage struct {
 	TrailPrevious, TrailNext   *uint64
 }
 
+// First reports whether this is the first record of its source: it says so.
+func (p EventPage) First() bool { return p.Header.SSeq == 0 }
+
+// EarlierFilter and LaterFilter find what is beside a record in its source,
+// where it is too far away for a link to the record itself.
+func (p EventPage) EarlierFilter() string {
+	return clause("source", p.Source) + " before:" + bound(p.OccurredAt)
+}
+
+// LaterFilter is EarlierFilter in the other direction.
+func (p EventPage) LaterFilter() string {
+	return clause("source", p.Source) + " after:" + bound(p.OccurredAt)
+}
+
 // Card answers one of the questions that an event answers.
 type Card struct {
 	Name   string

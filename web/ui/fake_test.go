@@ -105,7 +105,7 @@ func (f *fake) sign(t testing.TB, size int) {
 	if f.note, err = f.signer.SignCheckpoint(c, now); err != nil {
 		t.Fatal(err)
 	}
-	f.head = ui.Head{Origin: c.Origin, Size: uint64(len(f.records)), Signed: uint64(size), At: now.Add(-400 * time.Millisecond)}
+	f.head = ui.Head{Origin: c.Origin, Size: uint64(len(f.records)), Signed: uint64(size)}
 }
 
 // ReadHashes serves package tlog.
@@ -264,7 +264,7 @@ func (f *fake) Status(context.Context) (ui.Status, error) {
 		h := f.records[i].Header
 		src := sources[h.Source]
 		if src == nil {
-			src = &ui.SourceStatus{Source: h.Source, First: h.OccurredAt}
+			src = &ui.SourceStatus{Source: h.Source}
 			sources[h.Source] = src
 		}
 		src.Records++
@@ -274,8 +274,8 @@ func (f *fake) Status(context.Context) (ui.Status, error) {
 		s.Sources = append(s.Sources, *src)
 	}
 	slices.SortFunc(s.Sources, func(a, b ui.SourceStatus) int { return cmp.Compare(b.Records, a.Records) })
-	if n := len(f.order); n > 0 {
-		s.First, s.Last = f.records[f.order[n-1]].Header.OccurredAt, f.records[f.order[0]].Header.OccurredAt
+	if n := len(f.records); n > 0 {
+		s.First, s.Last = f.records[0].Header.At, f.records[n-1].Header.At
 	}
 	const per = 2048
 	for first := 0; first+per <= len(f.records); first += per {

@@ -270,6 +270,10 @@ func newFacetView(facet Facet, f filter.Filter, text string) FacetView {
 // partError says in the part's own place why it is missing: the rest of the
 // page is already on its way.
 func (u *ui) partError(ctx context.Context, part string, err error) string {
+	var refused *Refused
+	if errors.As(err, &refused) {
+		return "not counted: " + refused.What
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return "not counted: it took too long. Narrow the range of time."
 	}

@@ -1,6 +1,9 @@
 package ui
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"net/http"
 	"slices"
 	"time"
@@ -45,10 +48,10 @@ func (u *ui) trailShow(w http.ResponseWriter, r *http.Request) {
 		if p.SignatureOK {
 			// Opened a second time only for what it says.
 			p.Checkpoint, _ = proof.OpenCheckpoint(status.Checkpoint, status.Keys)
+			if at, ok := signedAt(status.Checkpoint); ok {
+				p.SignedAgo = ago(at, now)
+			}
 		}
-	}
-	if !p.Head.At.IsZero() {
-		p.SignedAgo = ago(p.Head.At, now)
 	}
 	for _, k := range status.Keys {
 		p.KeyLines = append(p.KeyLines, KeyLine{k.Algorithm(), k.String()})
@@ -71,6 +74,9 @@ func (u *ui) trailShow(w http.ResponseWriter, r *http.Request) {
 // Lag is how many records search has not taken in yet.
 func (p TrailPage) Lag() uint64 { return p.Head.Size - min(p.Indexed, p.Head.Size) }
 
+// LastSeq is the number of the last record.
+func (p TrailPage) LastSeq() uint64 { return max(p.Head.Size, 1) - 1 }
+
 // Records is how many records a segment holds.
 func (s SegmentStatus) Records() uint64 { return s.Until - s.First }
 
@@ -80,10 +86,19 @@ func (p TrailPage) Idle(s SourceStatus) bool {
 	return !s.LastAt.IsZero() && !p.Last.IsZero() && p.Last.Sub(s.LastAt) > day
 }
 
-// Span is how long the trail reaches.
-func (p TrailPage) Span() string {
-	if p.First.IsZero() || p.Last.IsZero() {
-		return ""
+// signedAt returns when a checkpoint was signed: its ML-DSA signature covers
+// the time, which stands before it (docs/format.md section 4).
+func signedAt(note []byte) (time.Time, bool) {
+	for line := range bytes.Lines(note) {
+		fields := bytes.Fields(line)
+		if len(fields) != 3 {
+			continue
+		}
+		const keyID, stamp, signature = 4, 8, 2420
+		blob, err := base64.StdEncoding.DecodeString(string(fields[2]))
+		if err == nil && len(blob) == keyID+stamp+signature {
+			return time.Unix(int64(binary.BigEndian.Uint64(blob[keyID:])), 0).UTC(), true
+		}
 	}
-	return span(p.Last.Sub(p.First).Truncate(time.Hour))
+	return time.Time{}, false
 }

@@ -83,7 +83,6 @@ func (u *ui) functions() template.FuncMap {
 		"bytes64": func(n int) string { return byteSize(int64(n)) },
 		// precise is a time of day with the fraction it was recorded with.
 		"precise":   func(t time.Time) string { return t.UTC().Format("15:04:05.999999999") },
-		"dayafter":  func(t time.Time) string { return t.UTC().AddDate(0, 0, 1).Format(time.DateOnly) },
 		"perrecord": func(n int64, records uint64) string { return byteSize(n / int64(max(1, records))) },
 	}
 }
