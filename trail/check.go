@@ -132,7 +132,6 @@ type checker struct {
 	prev proof.Hash
 	last proof.Header
 	sseq map[string]uint64
-	ids  map[[16]byte]bool // nil: not looked at
 	seal map[uint64]string // hash of the manifest that each segment.seal names
 }
 
