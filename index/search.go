@@ -348,6 +348,9 @@ func cursor(k key, size uint64, e proof.Expr) string {
 	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "1.%d.%d.%d.%x", k.occurred, k.seq, size, sumOf(e)))
 }
 
+// ErrCursor is the error of a Search with a cursor that is not one of its filter.
+var ErrCursor = errors.New("search index: the cursor is not one of this filter")
+
 func parseCursor(s string, e proof.Expr) (*key, uint64, error) {
 	var k key
 	var size, sum uint64
@@ -356,7 +359,7 @@ func parseCursor(s string, e proof.Expr) (*key, uint64, error) {
 		_, err = fmt.Sscanf(string(b), "1.%d.%d.%d.%x", &k.occurred, &k.seq, &size, &sum)
 	}
 	if err != nil || cursor(k, size, e) != s {
-		return nil, 0, errors.New("search index: the cursor is not one of this filter")
+		return nil, 0, ErrCursor
 	}
 	return &k, size, nil
 }
