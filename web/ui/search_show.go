@@ -117,14 +117,16 @@ func (u *ui) searchShow(w http.ResponseWriter, r *http.Request) {
 	if text != "" {
 		p.Title = plainText(text)
 	}
-	ctx, cancel := context.WithCancel(r.Context())
-	overview, facets := u.countParts(ctx, f, text)
-	defer func() { cancel(); overview(); facets() }() // nothing goes on after the answer
 	results, err := u.results(r, f, text)
 	if err != nil {
 		u.fail(w, r, err)
 		return
 	}
+	// Counting begins when the results are there: on few processors it would
+	// hold them up.
+	ctx, cancel := context.WithCancel(r.Context())
+	overview, facets := u.countParts(ctx, f, text)
+	defer func() { cancel(); overview(); facets() }() // nothing goes on after the answer
 	results.Pack = "/packs/new?" + strings.TrimPrefix(searchURL(text, ""), "/?")
 	u.stream(w, r, []section{
 		{"search_top", func() any { return p }},

@@ -74,6 +74,14 @@ func (u *ui) trailShow(w http.ResponseWriter, r *http.Request) {
 // Lag is how many records search has not taken in yet.
 func (p TrailPage) Lag() uint64 { return p.Head.Size - min(p.Indexed, p.Head.Size) }
 
+// SealedBytes is what the sealed segments take.
+func (p TrailPage) SealedBytes() (n int64) {
+	for _, s := range p.Status.Segments {
+		n += s.Bytes
+	}
+	return n
+}
+
 // LastSeq is the number of the last record.
 func (p TrailPage) LastSeq() uint64 { return max(p.Head.Size, 1) - 1 }
 
