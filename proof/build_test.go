@@ -208,6 +208,8 @@ func hexes(hs []tlog.Hash) []string {
 type trail struct {
 	records []built
 	hashes  []tlog.Hash // as tlog.StoredHashes
+
+	perSource map[string]int
 }
 
 func (t *trail) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
@@ -258,12 +260,11 @@ func (t *trail) add(p *plan, r rec) {
 	if err == nil {
 		b.fields = fields
 	}
-	sseq := 0
-	for _, o := range t.records {
-		if o.header.Source == r.source {
-			sseq++
-		}
+	if t.perSource == nil {
+		t.perSource = map[string]int{}
 	}
+	sseq := t.perSource[r.source]
+	t.perSource[r.source]++
 	b.header = proof.Header{Seq: uint64(seq), At: stamp(r.at), Source: r.source, SSeq: uint64(sseq), OccurredAt: stamp(r.occurred),
 		Category: r.category, Action: r.action, Outcome: r.outcome, ID: proof.EventID(r.source, r.id), Body: proof.BodyDigest(b.fields, &b.seed)}
 	if seq > 0 {
@@ -602,8 +603,9 @@ func writeZip(entries []zipEntry) []byte {
 // population writes population.csv the slow way: through a map of fields.
 func population(tr *trail, seqs []int, how map[int]disclose) []byte {
 	slices.SortStableFunc(seqs, func(a, b int) int { return occurredAt(&tr.records[a]).Compare(occurredAt(&tr.records[b])) })
-	out := `"seq","occurred_at","at","source","category","action","outcome","id","event_id","actor_type","actor_id","actor_name","actor_email",` +
-		`"target_type","target_id","target_name","ip","ticket","leaf"` + "\n"
+	var out strings.Builder
+	out.WriteString(`"seq","occurred_at","at","source","category","action","outcome","id","event_id","actor_type","actor_id","actor_name","actor_email",` +
+		`"target_type","target_id","target_name","ip","ticket","leaf"` + "\n")
 	for _, seq := range seqs {
 		b := tr.records[seq]
 		h := b.header
@@ -627,7 +629,7 @@ func population(tr *trail, seqs []int, how map[int]disclose) []byte {
 		}
 		for i, c := range append(cells, hex.EncodeToString(b.leaf[:])) {
 			if i > 0 {
-				out += ","
+				out.WriteString(",")
 			}
 			c = strings.Map(func(r rune) rune {
 				if r < 32 || r >= 0x7f && r < 0xa0 {
@@ -640,9 +642,9 @@ func population(tr *trail, seqs []int, how map[int]disclose) []byte {
 			if t := strings.TrimLeft(c, " "); t != "" && strings.ContainsAny(string([]rune(t)[:1]), "=+-@＝＋－＠") {
 				c = "'" + c
 			}
-			out += `"` + strings.ReplaceAll(c, `"`, `""`) + `"`
+			out.WriteString(`"` + strings.ReplaceAll(c, `"`, `""`) + `"`)
 		}
-		out += "\n"
+		out.WriteString("\n")
 	}
-	return []byte(out)
+	return []byte(out.String())
 }

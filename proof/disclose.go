@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"io"
 	"iter"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -20,7 +20,7 @@ type disclosure struct {
 	hasSeq bool
 	formed bool // the line is in one of the two forms
 	whole  bool
-	bodied bool // the fields are such that a body can have
+	bodied bool // the fields are such as a body can have
 	view   View
 	digest Hash  // of the fields, disclosed and withheld
 	err    error // the file could not be read
@@ -38,74 +38,73 @@ func parseDisclosure(line []byte) (d disclosure) {
 		if strings.HasPrefix(name, "/fields/") && strings.Count(name, "/") == 2 {
 			name = "/fields"
 		}
-		if members[name]++; name == "/seq" {
+		if (name == "/fields" || name == "/withheld") && f.Value[0] != '[' {
+			return d
+		} else if name == "/seq" {
 			d.seq, err = parseUint(string(f.Value))
 			d.hasSeq = err == nil
-		} else if (name == "/fields" || name == "/withheld") && f.Value[0] != '[' {
-			return d
 		}
+		members[name]++
 	}
-	d.whole = members["/seed"] == 1
-	if !d.hasSeq || len(members) != 3 {
-		return d
-	}
-	if d.whole {
-		d.readWhole(fields)
-	} else if members["/fields"] > 0 && members["/withheld"] == 1 {
+	switch {
+	case !d.hasSeq || len(members) != 3:
+	case members["/seed"] == 1:
+		d.readWhole(&View{Fields: fields})
+	case members["/fields"] > 0 && members["/withheld"] == 1:
 		d.readPart(line)
 	}
 	return d
 }
 
-func (d *disclosure) readWhole(fields []Field) {
-	line := View{Fields: fields}
+// readWhole cuts the body into its fields and commits to each again.
+func (d *disclosure) readWhole(line *View) {
 	seedToken, _ := line.find("/seed")
 	bodyToken, _ := line.find("/body")
-	var seed Seed
 	seedText, _ := text(seedToken)
 	body, ok := text(bodyToken)
-	d.formed = ok && parseHex(seed[:], string(seedText)) == nil
-	if !d.formed {
+	var seed Seed
+	d.whole = true
+	if d.formed = ok && parseHex(seed[:], string(seedText)) == nil; !d.formed {
 		return
 	}
 	var err error
-	if d.view.Fields, err = ParseBody(body); err == nil {
-		d.bodied = true
-		d.digest = BodyDigest(d.view.Fields, &seed)
-	}
+	d.view.Fields, err = ParseBody(body)
+	d.bodied = err == nil
+	d.digest = BodyDigest(d.view.Fields, &seed)
 }
 
+// readPart commits to the fields that are disclosed, and takes the commitments
+// of the others as they are: if one of them were not what was recorded, or one
+// were too many, the digest would not be that of the header.
 func (d *disclosure) readPart(line []byte) {
 	var part struct {
 		Fields   [][]string
 		Withheld []string
 	}
-	if json.Unmarshal(line, &part) != nil {
+	if json.Unmarshal(line, &part) != nil || !slices.IsSorted(part.Withheld) {
 		return
 	}
 	commitments := make([]Hash, len(part.Withheld), len(part.Withheld)+len(part.Fields))
 	for i, s := range part.Withheld {
-		if parseHex(commitments[i][:], s) != nil || i > 0 && s <= part.Withheld[i-1] {
+		if parseHex(commitments[i][:], s) != nil || i > 0 && s == part.Withheld[i-1] {
 			return
 		}
 	}
-	pointers := make([]string, 0, len(part.Fields))
+	pointers := map[string]bool{}
 	for _, p := range part.Fields {
 		var salt [16]byte
 		if len(p) != 3 || parseHex(salt[:], p[2]) != nil {
 			return
 		}
-		f := Field{p[0], []byte(p[1])}
-		if !validField(&f) {
+		f := Field{Pointer: p[0], Value: []byte(p[1])}
+		if pointers[f.Pointer] || !validField(&f) {
 			return
 		}
+		pointers[f.Pointer] = true
 		d.view.Fields = append(d.view.Fields, f)
-		pointers = append(pointers, f.Pointer)
 		commitments = append(commitments, commit(&f, salt[:]))
 	}
-	slices.Sort(pointers)
-	d.formed = len(slices.Compact(pointers)) == len(part.Fields)
-	d.bodied = 0 < len(commitments) && len(commitments) <= MaxFields
+	d.formed, d.bodied = true, 0 < len(commitments) && len(commitments) <= MaxFields
 	d.view.Withheld = len(part.Withheld)
 	d.digest = digest(commitments)
 }
@@ -123,16 +122,12 @@ func (d *disclosure) fail(file, what string) error {
 func (d *disclosure) check(file string, h *Header) error {
 	if !d.bodied {
 		return d.fail(file, "is not well formed")
-	}
-	if d.digest != h.Body {
+	} else if d.digest != h.Body {
 		return d.fail(file, "is not what was recorded")
 	}
 	for _, pointer := range []string{"/source", "/category", "/action", "/outcome", "/occurred_at", "/id"} {
 		token, ok := d.view.find(pointer)
-		if !ok && !d.whole {
-			continue
-		}
-		if s, isText := text(token); !isText || !h.agrees(pointer, string(s)) {
+		if s, isText := text(token); (ok || d.whole) && !(isText && h.agrees(pointer, string(s))) {
 			return &Failure{file, int64(d.seq), pointer, "does not agree with its header"}
 		}
 	}
@@ -142,36 +137,30 @@ func (d *disclosure) check(file string, h *Header) error {
 // agrees reports whether the body's copy of a member says what the header says
 // (the table in section 3). A time may have zeros at the end of its fraction.
 func (h *Header) agrees(pointer, s string) bool {
-	if pointer == "/id" {
+	switch whole, fraction, ok := strings.Cut(strings.TrimSuffix(s, "Z"), "."); {
+	case pointer == "/id":
 		return EventID(h.Source, s) == h.ID
-	}
-	if whole, fraction, ok := strings.Cut(strings.TrimSuffix(s, "Z"), "."); ok && pointer == "/occurred_at" && strings.HasSuffix(s, "Z") {
-		if fraction == "" || len(fraction) > 9 {
-			return false
-		}
+	case pointer == "/occurred_at" && ok && fraction != "" && len(fraction) <= 9 && strings.HasSuffix(s, "Z"):
 		s = strings.TrimSuffix(whole+"."+strings.TrimRight(fraction, "0"), ".") + "Z"
 	}
 	own, _ := h.value(pointer)
 	return s == string(own)
 }
 
-// disclosures yields the records of a file in their order. Lines are parsed and
-// hashed several batches at once: that is where the time goes.
+// disclosures yields the records of a file in their order. Batches of lines are
+// parsed and hashed at once, which is where the time of a verification goes.
 func (b *bundle) disclosures(file string) iter.Seq[*disclosure] {
 	return func(yield func(*disclosure) bool) {
 		queue := make(chan chan []disclosure, 2*runtime.GOMAXPROCS(0))
 		go func() {
 			defer close(queue)
-			for lines := b.lines(file); lines.err == nil; {
+			lines := b.lines(file)
+			for more := true; more; {
 				var batch [][]byte
-				size := 0
-				for len(batch) < 64 && size < 1<<20 {
-					line, ok := lines.next()
-					if !ok {
-						break
+				for size := 0; more && len(batch) < 64 && size < 1<<20; size += len(lines.Bytes()) {
+					if more = lines.Scan(); more {
+						batch = append(batch, slices.Clone(lines.Bytes()))
 					}
-					batch = append(batch, slices.Clone(line))
-					size += len(line)
 				}
 				done := make(chan []disclosure, 1)
 				queue <- done
@@ -182,15 +171,19 @@ func (b *bundle) disclosures(file string) iter.Seq[*disclosure] {
 					}
 					done <- parsed
 				}()
-				if lines.err == errLine {
-					queue <- single(disclosure{})
-				} else if lines.err != nil && lines.err != io.EOF {
-					queue <- single(disclosure{err: lines.err})
+			}
+			if lines.Err() != nil { // a line that is none is a record that is none
+				last := disclosure{}
+				if !lines.malformed() {
+					last.err = lines.Err()
 				}
+				done := make(chan []disclosure, 1)
+				done <- []disclosure{last}
+				queue <- done
 			}
 		}()
 		more := true
-		for done := range queue { // to its end, whatever happens, so that nobody is left waiting
+		for done := range queue { // to its end, so that nobody is left waiting
 			for _, d := range <-done {
 				more = more && yield(&d)
 			}
@@ -198,36 +191,66 @@ func (b *bundle) disclosures(file string) iter.Seq[*disclosure] {
 	}
 }
 
-func single(d disclosure) chan []disclosure {
-	done := make(chan []disclosure, 1)
-	done <- []disclosure{d}
-	return done
-}
-
 // cursor goes through one file of records, by ascending seq.
 type cursor struct {
 	file string
-	rank int // of its failures, see census
 	next func() (*disclosure, bool)
 	now  *disclosure // nil at the end
 	last int64
+	// The first failure of the file in each of the steps h, i and k.
+	form, window, filter error
+}
+
+// advance steps to the next record that is in its place.
+func (k *cursor) advance() error {
+	for {
+		var ok bool
+		if k.now, ok = k.next(); !ok {
+			k.now = nil
+			return nil
+		}
+		d := k.now
+		switch {
+		case d.err != nil:
+			return d.err
+		case !d.formed:
+			k.form = cmp.Or(k.form, d.fail(k.file, "is not well formed"))
+		case int64(d.seq) == k.last:
+			k.form = cmp.Or(k.form, d.fail(k.file, "stands twice"))
+		case int64(d.seq) < k.last:
+			k.form = cmp.Or(k.form, d.fail(k.file, "does not fit"))
+		default:
+			k.last = int64(d.seq)
+			return nil
+		}
+	}
+}
+
+// at returns the record with a header's seq, if the file has it.
+func (k *cursor) at(seq uint64) (d *disclosure, err error) {
+	for k.now != nil && k.now.seq < seq && err == nil {
+		k.form = cmp.Or(k.form, k.now.fail(k.file, "has no header here"))
+		err = k.advance()
+	}
+	if d = k.now; d == nil || d.seq != seq || err != nil {
+		return nil, err
+	}
+	return d, k.advance()
 }
 
 // census goes once through headers, records.jsonl and others.jsonl together and
-// finds for each header of the window whether it is right where it stands. What
-// is wrong is kept by rank, in the order in which section 7 names it: steps h, i
-// and k, each for records.jsonl, others.jsonl and, for k, neither.
+// finds for each header of the window whether its record is right where it is.
+// What is wrong is kept, and said in the order of the steps.
 type census struct {
-	v        *verifier
-	failures [9]error
-	err      error // a file could not be read
-	clauses  []*Expr
-	unknown  []int // records for which a clause is unknown, by clause
-	counts   Counts
-	whole    int
-	part     int
-	word     int // matched records that rest on the exporter's word
-	rows     []row
+	*verifier
+	records, others *cursor
+	missing         error // a header that matches, of a record in neither file
+	clauses         []*Expr
+	unknown         []int // records that a clause leaves undecided, by clause
+	counts          Counts
+	whole, part     int
+	word            int // matched records that rest on the exporter's word
+	rows            []row
 }
 
 // row is the place and the hash of a line of population.csv.
@@ -237,128 +260,68 @@ type row struct {
 	hash Hash
 }
 
-const rankForm, rankWindow, rankFilter = 0, 3, 6
-
-func (c *census) fail(rank int, err error) {
-	if c.failures[rank] == nil {
-		c.failures[rank] = err
-	}
-}
-
-// advance steps to the next record that is in its place.
-func (c *census) advance(k *cursor) {
-	for {
-		d, ok := k.next()
-		if k.now = d; !ok {
-			k.now = nil
-			return
-		}
-		switch {
-		case d.err != nil:
-			c.err = d.err
-		case !d.formed:
-			c.fail(k.rank, d.fail(k.file, "is not well formed"))
-		case int64(d.seq) == k.last:
-			c.fail(k.rank, d.fail(k.file, "stands twice"))
-		case int64(d.seq) < k.last:
-			c.fail(k.rank, d.fail(k.file, "does not fit"))
-		default:
-			k.last = int64(d.seq)
-			return
-		}
-	}
-}
-
-// at returns the record of a header, if the file has it.
-func (c *census) at(k *cursor, seq uint64) *disclosure {
-	for k.now != nil && k.now.seq < seq {
-		c.fail(k.rank, k.now.fail(k.file, "has no header here"))
-		c.advance(k)
-	}
-	if d := k.now; d != nil && d.seq == seq {
-		c.advance(k)
-		return d
-	}
-	return nil
-}
-
+// checkRecords is steps h to l: the records are as recorded, those of the window
+// that the filter asks for, and all of them.
 func (v *verifier) checkRecords() error {
-	c := &census{v: v, clauses: v.filter.clauses()}
-	c.unknown = make([]int, len(c.clauses))
-	nextRecord, stop := iter.Pull(v.pack.disclosures("records.jsonl"))
+	next, stop := iter.Pull(v.pack.disclosures("records.jsonl"))
 	defer stop()
 	nextOther, stopOther := iter.Pull(v.pack.disclosures("others.jsonl"))
 	defer stopOther()
-	records := &cursor{file: "records.jsonl", rank: 0, next: nextRecord, last: -1}
-	others := &cursor{file: "others.jsonl", rank: 1, next: nextOther, last: -1}
-	c.advance(records)
-	c.advance(others)
-	err := v.headers(func(_ *Piece, h *Header, leaf Hash) error {
-		if h != nil {
-			c.visit(h, leaf, c.at(records, h.Seq), c.at(others, h.Seq))
-		}
-		return c.err
-	})
+	c := &census{verifier: v, clauses: v.filter.clauses()}
+	c.unknown = make([]int, len(c.clauses))
+	c.records = &cursor{file: "records.jsonl", next: next, last: -1}
+	c.others = &cursor{file: "others.jsonl", next: nextOther, last: -1}
+	err := cmp.Or(c.records.advance(), c.others.advance())
+	if err == nil {
+		err = v.headers(func(_ *Piece, h *Header, leaf Hash) error {
+			if h == nil {
+				return nil
+			}
+			record, err := c.records.at(h.Seq)
+			other, otherErr := c.others.at(h.Seq)
+			c.visit(h, leaf, record, other)
+			return cmp.Or(err, otherErr)
+		})
+	}
+	if err == nil { // whatever is left has no header
+		_, err = c.records.at(1 << 63)
+		_, otherErr := c.others.at(1 << 63)
+		err = cmp.Or(err, otherErr)
+	}
 	if err != nil {
 		return err
 	}
-	c.at(records, 1<<63)
-	c.at(others, 1<<63)
-	if c.err != nil {
-		return c.err
-	}
 	return c.report()
-}
-
-func (c *census) inWindow(h *Header) bool {
-	t := h.OccurredAt
-	if c.v.info.Window.By == "at" {
-		t = h.At
-	}
-	return !t.Before(c.v.info.Window.From) && t.Before(c.v.info.Window.Until)
 }
 
 // visit looks at one header, with the record that records.jsonl and the one
 // that others.jsonl has of it.
 func (c *census) visit(h *Header, leaf Hash, record, other *disclosure) {
-	in := c.inWindow(h)
+	at, w := h.OccurredAt, &c.info.Window
+	if w.By == "at" {
+		at = h.At
+	}
+	in := !at.Before(w.From) && at.Before(w.Until)
 	c.counts.Headers++
 	if in {
 		c.counts.Window++
 	}
 	if record != nil && other != nil {
-		c.fail(rankForm+1, other.fail("others.jsonl", "stands twice"))
-	}
-	for i, d := range []*disclosure{record, other} {
-		if d == nil {
-			continue
-		}
-		file := []string{"records.jsonl", "others.jsonl"}[i]
-		if err := d.check(file, h); err != nil {
-			c.fail(rankForm+i, err)
-			return
-		}
-		if d.whole {
-			c.whole++
-		} else {
-			c.part++
-		}
-		if !in {
-			c.fail(rankWindow+i, d.fail(file, "lies outside the window"))
-		}
+		c.others.form = cmp.Or(c.others.form, other.fail(c.others.file, "stands twice"))
 	}
 	switch {
 	case record != nil:
-		c.matched(h, leaf, record)
+		if c.admit(c.records, record, h, in) {
+			c.matched(h, leaf, record)
+		}
 	case other != nil:
-		c.counts.Others++
-		if c.v.filter.Eval(h, &other.view) != False {
-			c.fail(rankFilter+1, other.fail("others.jsonl", "matches the filter"))
+		if c.counts.Others++; c.admit(c.others, other, h, in) && c.filter.Eval(h, &other.view) != False {
+			c.others.filter = cmp.Or(c.others.filter, other.fail(c.others.file, "matches the filter"))
 		}
 	case in:
-		switch c.v.filter.Eval(h, nil) {
+		switch c.filter.Eval(h, nil) {
 		case True:
-			c.fail(rankFilter+2, failRecord("records.jsonl", h.Seq, "is missing from the pack"))
+			c.missing = cmp.Or(c.missing, failRecord("records.jsonl", h.Seq, "is missing from the pack"))
 		case Unknown:
 			c.counts.Unproven++
 			c.undecided(h, nil)
@@ -366,23 +329,38 @@ func (c *census) visit(h *Header, leaf Hash, record, other *disclosure) {
 	}
 }
 
+// admit checks what is asked of the records of both files, steps h and i.
+func (c *census) admit(k *cursor, d *disclosure, h *Header, in bool) bool {
+	if err := d.check(k.file, h); err != nil {
+		k.form = cmp.Or(k.form, err)
+		return false
+	}
+	if c.part++; d.whole {
+		c.part, c.whole = c.part-1, c.whole+1
+	}
+	if !in {
+		k.window = cmp.Or(k.window, d.fail(k.file, "lies outside the window"))
+	}
+	return true
+}
+
 func (c *census) matched(h *Header, leaf Hash, d *disclosure) {
 	c.counts.Matched++
-	if !h.At.Before(c.v.info.Window.Until) {
+	if !h.At.Before(c.info.Window.Until) {
 		c.counts.Late++
 	}
 	if h.OccurredAt.After(h.At) {
 		c.counts.Ahead++
 	}
-	switch c.v.filter.Eval(h, &d.view) {
+	switch c.filter.Eval(h, &d.view) {
 	case False:
-		c.fail(rankFilter, d.fail("records.jsonl", "does not match the filter"))
+		c.records.filter = cmp.Or(c.records.filter, d.fail(c.records.file, "does not match the filter"))
 	case Unknown:
 		c.word++
 		c.undecided(h, &d.view)
 	}
 	line := AppendPopulation(nil, h, leaf, &d.view)
-	c.rows = append(c.rows, row{h.OccurredAt, h.Seq, sha256.Sum256(line)})
+	c.rows = append(c.rows, row{h.OccurredAt, h.Seq, sha256.Sum256(line[:len(line)-1])})
 }
 
 // undecided counts for each clause the records that it leaves open.
@@ -394,30 +372,22 @@ func (c *census) undecided(h *Header, v *View) {
 	}
 }
 
-func (c *census) failed(rank int) error {
-	return cmp.Or(c.failures[rank], c.failures[rank+1], c.failures[rank+2])
-}
-
-// report says what was found, steps h to l.
+// report says what was found.
 func (c *census) report() error {
-	v, n := c.v, c.counts
-	if err := c.failed(rankForm); err != nil {
+	n, w := c.counts, c.info.Window
+	if err := cmp.Or(c.records.form, c.others.form); err != nil {
 		return err
 	}
-	v.print("records   %d whole, %d in part, as recorded", c.whole, c.part)
-	if err := c.failed(rankWindow); err != nil {
+	c.print("records   %d whole, %d in part, as recorded", c.whole, c.part)
+	if err := cmp.Or(c.records.window, c.others.window); err != nil {
 		return err
 	}
-	w := v.info.Window
-	v.print("window    %d headers by %s from %s until %s", n.Window, w.By, AppendTime(nil, w.From), AppendTime(nil, w.Until))
-	v.print("filter    %s", &v.filter)
-	if err := c.failed(rankFilter); err != nil {
+	c.print("window    %d headers by %s from %s until %s", n.Window, w.By, AppendTime(nil, w.From), AppendTime(nil, w.Until))
+	c.print("filter    %s", &c.filter)
+	if err := cmp.Or(c.records.filter, c.others.filter, c.missing, c.checkCounts(), c.checkPopulation()); err != nil {
 		return err
 	}
-	if err := cmp.Or(c.checkCounts(), c.checkPopulation()); err != nil {
-		return err
-	}
-	v.print("complete  %d match, %d shown not to, %d not disclosed and not decided by headers, %d that match on the exporter's word", n.Matched, n.Others, n.Unproven, c.word)
+	c.print("complete  %d match, %d shown not to, %d not disclosed and not decided by headers, %d that match on the exporter's word", n.Matched, n.Others, n.Unproven, c.word)
 	for i, clause := range c.clauses {
 		said := "proven by what is disclosed"
 		if clause.headerOnly() {
@@ -425,43 +395,30 @@ func (c *census) report() error {
 		} else if c.unknown[i] > 0 {
 			said = fmt.Sprintf("rests on the exporter's word for %d records", c.unknown[i])
 		}
-		v.print("clause    %s: %s", clause, said)
+		c.print("clause    %s: %s", clause, said)
 	}
 	return nil
 }
 
+// checkCounts compares the counts of pack.json with those that were found.
 func (c *census) checkCounts() error {
-	found, said := c.counts, c.v.info.Counts
-	for _, n := range []struct {
-		name        string
-		found, said uint64
-	}{{"headers", found.Headers, said.Headers}, {"window", found.Window, said.Window}, {"matched", found.Matched, said.Matched},
-		{"others", found.Others, said.Others}, {"unproven", found.Unproven, said.Unproven}, {"late", found.Late, said.Late}, {"ahead", found.Ahead, said.Ahead}} {
-		if n.found != n.said {
-			return &Failure{"pack.json", -1, "/counts/" + n.name, "is not what the records say"}
+	found, said := reflect.ValueOf(c.counts), reflect.ValueOf(c.info.Counts)
+	for i := range found.NumField() {
+		if found.Field(i).Uint() != said.Field(i).Uint() {
+			return &Failure{"pack.json", -1, "/counts/" + found.Type().Field(i).Tag.Get("json"), "is not what the records say"}
 		}
 	}
 	return nil
 }
 
-// checkPopulation compares population.csv line by line with what the records
-// make of it, in its order, of which only hashes were kept.
+// checkPopulation compares population.csv line by line, in its order, with what
+// the records make of it, of which only hashes were kept.
 func (c *census) checkPopulation() error {
-	slices.SortFunc(c.rows, func(a, b row) int {
-		if d := a.at.Compare(b.at); d != 0 {
-			return d
-		}
-		return int(int64(a.seq - b.seq))
-	})
-	lines := c.v.pack.lines("population.csv")
-	first, _ := lines.next()
-	same := string(first)+"\n" == PopulationHeader()
+	slices.SortFunc(c.rows, func(a, b row) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.seq, b.seq)) })
+	lines := c.pack.lines("population.csv")
+	same := lines.Scan() && lines.Text()+"\n" == PopulationHeader()
 	for _, r := range c.rows {
-		line, ok := lines.next()
-		same = same && ok && sha256.Sum256(append(line, '\n')) == r.hash
+		same = same && lines.Scan() && sha256.Sum256(lines.Bytes()) == r.hash
 	}
-	if _, ok := lines.next(); ok || !same || lines.err != io.EOF {
-		return fail("population.csv", "is not what the records say")
-	}
-	return nil
+	return cmp.Or(require(same && !lines.Scan() && !lines.malformed(), "population.csv", "is not what the records say"), lines.end())
 }

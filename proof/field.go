@@ -173,10 +173,11 @@ func (s *scanner) object(pointer string) {
 	for s.open(); s.next('}', len(s.names) == outer); {
 		member, name := s.name(pointer)
 		s.names = append(s.names, name)
-		if s.space(); s.peek() != ':' {
+		if s.space(); s.peek() == ':' {
+			s.i++
+		} else {
 			s.fail("want a colon")
 		}
-		s.i++
 		s.space()
 		s.value(member)
 	}
@@ -214,52 +215,22 @@ func (s *scanner) scalars() bool {
 	return s.err == nil
 }
 
-// scalar steps over a string, a number or a literal (RFC 8259).
+// scalar steps over a string, a number or a literal.
 func (s *scanner) scalar() {
-	switch c := s.peek(); {
-	case c == '"':
+	if s.peek() == '"' {
 		s.string()
-	case c == '-' || '0' <= c && c <= '9':
-		s.number()
-	default:
-		for _, literal := range []string{"true", "false", "null"} {
-			if len(s.b)-s.i >= len(literal) && string(s.b[s.i:s.i+len(literal)]) == literal {
-				s.i += len(literal)
-				return
-			}
-		}
-		s.fail("want a value")
+		return
 	}
-}
-
-func (s *scanner) number() {
-	if s.peek() == '-' {
-		s.i++
-	}
-	if s.peek() == '0' {
-		s.i++
-	} else {
-		s.digits()
-	}
-	if s.peek() == '.' {
-		s.i++
-		s.digits()
-	}
-	if c := s.peek(); c == 'e' || c == 'E' {
-		if s.i++; s.peek() == '+' || s.peek() == '-' {
-			s.i++
-		}
-		s.digits()
-	}
-}
-
-func (s *scanner) digits() {
 	start := s.i
-	for s.i < len(s.b) && '0' <= s.b[s.i] && s.b[s.i] <= '9' {
+	for s.i < len(s.b) && strings.IndexByte(" \t\r\n,]}", s.b[s.i]) < 0 {
 		s.i++
 	}
-	if s.i == start {
-		s.fail("want a digit")
+	switch token := s.b[start:s.i]; string(token) {
+	case "true", "false", "null":
+	default:
+		if len(token) == 0 || strings.IndexByte("-0123456789", token[0]) < 0 || !json.Valid(token) {
+			s.fail("want a value")
+		}
 	}
 }
 
@@ -300,41 +271,28 @@ func (s *scanner) string() (inner []byte, escaped bool) {
 // escape steps to the last byte of an escape. Half a surrogate pair stands for
 // no character, and two decoders would make different ones of it.
 func (s *scanner) escape() {
-	s.i++
-	c := s.peek()
-	if c != 'u' {
-		if c == 0 || strings.IndexByte(`"\/bfnrt`, c) < 0 {
-			s.fail("want an escape of JSON")
-		}
+	if next := s.b[s.i+1:]; len(next) > 0 && strings.IndexByte(`"\/bfnrt`, next[0]) >= 0 {
+		s.i++
 		return
 	}
-	r := s.hex4(s.i + 1)
-	if s.i += 4; utf16.IsSurrogate(r) {
-		if s.i+2 >= len(s.b) || s.b[s.i+1] != '\\' || s.b[s.i+2] != 'u' || utf16.DecodeRune(r, s.hex4(s.i+3)) == utf8.RuneError {
-			s.fail("half a surrogate pair stands in a string")
-			return
-		}
+	r, ok := s.unit(s.i)
+	if utf16.IsSurrogate(r) {
+		low, _ := s.unit(s.i + 6)
+		ok = utf16.DecodeRune(r, low) != utf8.RuneError
 		s.i += 6
+	}
+	if s.i += 5; !ok {
+		s.fail("want an escape of JSON")
 	}
 }
 
-func (s *scanner) hex4(i int) (r rune) {
-	for end := i + 4; i < end; i++ {
-		var c byte
-		if i < len(s.b) {
-			c = s.b[i]
-		}
-		switch {
-		case '0' <= c && c <= '9':
-			r = r<<4 | rune(c-'0')
-		case 'a' <= c|0x20 && c|0x20 <= 'f':
-			r = r<<4 | rune(c|0x20-'a'+10)
-		default:
-			s.fail("want four hex digits")
-			return 0
-		}
+// unit returns the UTF-16 code unit of the escape at an offset.
+func (s *scanner) unit(i int) (rune, bool) {
+	if i+6 > len(s.b) || s.b[i] != '\\' || s.b[i+1] != 'u' {
+		return 0, false
 	}
-	return r
+	n, err := strconv.ParseUint(string(s.b[i+2:i+6]), 16, 16)
+	return rune(n), err == nil
 }
 
 // name reads a member's name and returns its pointer and, in it, the name itself.
@@ -346,11 +304,7 @@ func (s *scanner) name(parent string) (pointer, name string) {
 	start := s.i
 	inner, escaped := s.string()
 	if escaped && s.err == nil {
-		var decoded string
-		if err := json.Unmarshal(s.b[start:s.i], &decoded); err != nil {
-			s.fail("want a name")
-		}
-		inner = []byte(decoded)
+		inner, _ = text(s.b[start:s.i])
 	}
 	pointer = s.join(parent, inner)
 	return pointer, pointer[min(len(parent), len(pointer)):]

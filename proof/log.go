@@ -16,13 +16,18 @@ func VerifyLog(fetch func(path string) ([]byte, error), keys []Key, progress fun
 	if err != nil {
 		return Checkpoint{}, fmt.Errorf("fetch checkpoint: %w", err)
 	}
-	c, err := OpenCheckpoint(signed, keys)
+	text, err := noteText("checkpoint", signed, keys)
 	if err != nil {
-		return c, noteFailure("checkpoint", err)
+		return Checkpoint{}, err
+	}
+	c, err := ParseCheckpoint(text)
+	if err != nil {
+		return c, fail("checkpoint", "is not well formed")
 	}
 	var tree Tree
-	s := newSequence()
 	var prev Hash
+	var order sequence
+	order.begin()
 	for tree.Size() < c.Size {
 		path, left := entriesPath(tree.Size()/256), min(256, c.Size-tree.Size())
 		if left < 256 {
@@ -45,7 +50,7 @@ func VerifyLog(fetch func(path string) ([]byte, error), keys []Key, progress fun
 			if header.Seq != seq || header.Prev != prev {
 				return c, failRecord(path, seq, "does not fit")
 			}
-			if what := s.follow(&header); what != "" {
+			if what := order.follow(&header); what != "" {
 				return c, failRecord(path, seq, what)
 			}
 			prev = LeafHash(bundle[2:n])

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"archive/zip"
 	"bufio"
 	"bytes"
 	"compress/flate"
@@ -8,17 +9,17 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"io/fs"
 	"math"
-	"strconv"
-	"strings"
+	"slices"
 	"time"
 )
 
-// Pack is pack.json: what a pack is, and the hash of every other file of it
-// (format.md section 6.3).
+// Pack is pack.json: what a pack is about, and the hash of every other file of
+// it (format.md section 6.3).
 type Pack struct {
 	Format    string     `json:"format"` // PackFormat
 	Origin    string     `json:"origin"`
@@ -32,15 +33,15 @@ type Pack struct {
 	Files     []File     `json:"files"`
 }
 
-// Window is the stretch of time that a pack is about: From ≤ t < Until, by one
-// of two clocks.
+// Window is a stretch of time, From ≤ t < Until, by the clock of the source
+// ("occurred_at") or of the trail ("at").
 type Window struct {
-	By    string    `json:"by"` // "occurred_at" or "at"
+	By    string    `json:"by"`
 	From  time.Time `json:"from"`
 	Until time.Time `json:"until"`
 }
 
-// Filter is what was asked for, as it was typed, and an Expr as it is evaluated.
+// Filter is what was asked for, as it was typed, and the Expr that it means.
 type Filter struct {
 	Text string          `json:"text"`
 	Expr json.RawMessage `json:"expr"`
@@ -64,7 +65,7 @@ type Omission struct {
 	Why     string `json:"why"`
 }
 
-// File is a file of a pack, as it is and as it is packed in the zip.
+// File is a file of a pack, as it is and as it lies in the zip.
 type File struct {
 	Name         string `json:"name"`
 	Bytes        uint64 `json:"bytes"`
@@ -82,13 +83,6 @@ func FileNames() []string {
 		"anchor.jsonl", "records.jsonl", "others.jsonl", "population.csv", "index.html", "verify.py"}
 }
 
-// Limits of what is held in memory at once, whatever a pack says of itself.
-const (
-	maxPackJSON = 16 << 20
-	maxWhole    = 256 << 20
-	maxLine     = 160 << 20 // a body of 24 MiB of which every byte is escaped
-)
-
 // Failure is the first thing that is wrong with a pack. It is evidence.
 type Failure struct {
 	File  string
@@ -97,13 +91,11 @@ type Failure struct {
 	What  string // one of the sentences of format.md section 7
 }
 
-const notZip = "is not a zip in the form of " + PackFormat
-
 // Error returns the failure as a verifier prints it.
 func (f *Failure) Error() string {
 	where := f.File
 	if f.Seq >= 0 {
-		where += " record " + strconv.FormatInt(f.Seq, 10)
+		where = fmt.Sprintf("%s record %d", where, f.Seq)
 	}
 	if f.Field != "" {
 		where += " field " + f.Field
@@ -111,34 +103,40 @@ func (f *Failure) Error() string {
 	return clean(where + ": " + f.What)
 }
 
-func fail(file, what string) error { return &Failure{File: file, Seq: -1, What: what} }
+func fail(file, what string) error { return &Failure{file, -1, "", what} }
 
 func failRecord(file string, seq uint64, what string) error {
-	return &Failure{File: file, Seq: int64(seq), What: what}
+	return &Failure{file, int64(seq), "", what}
 }
 
-// bundle gives access to the files of a pack, in a zip or in a folder. Nothing
-// that it yields is trusted before check has passed.
+// require returns a failure unless ok. A step of the verifier is a list of
+// requirements, of which cmp.Or finds the first that is not met.
+func require(ok bool, file, what string) error {
+	if ok {
+		return nil
+	}
+	return fail(file, what)
+}
+
+const notZip = "is not a zip in the form of " + PackFormat
+
+// Limits of what is held in memory at once, whatever a pack says of itself.
+const (
+	maxPackJSON = 16 << 20
+	maxWhole    = 256 << 20
+	maxLine     = 160 << 20 // a body of 24 MiB of which every byte is escaped
+)
+
+// bundle is the files of a pack, in a zip or in a folder.
 type bundle struct {
 	names     []string
-	irregular []string // folders, links and the like
+	irregular []string // those of a folder that are not files
 	folder    fs.FS
-	zip       io.ReaderAt
-	files     map[string]entry
+	zip       map[string]*zip.File // nil for a folder
 }
 
-// entry is what the zip's directory says of a file.
-type entry struct {
-	name               string
-	method             uint16
-	crc, packed, plain uint32
-	at                 int64 // of its local header
-}
-
-// openBundle opens a folder or a zip. It checks the form of a zip but for what
-// needs the contents (section 6.1): every header is made again from the few
-// values that may vary and compared, so that there is nothing in the file that
-// one program would see and another would not.
+// openBundle opens what is in fsys under name. Of a zip it checks all of the
+// form that can be checked without the contents.
 func openBundle(fsys fs.FS, name string) (*bundle, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -148,20 +146,14 @@ func openBundle(fsys fs.FS, name string) (*bundle, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.IsDir() {
-		r, ok := f.(io.ReaderAt)
-		if !ok {
-			return nil, errors.New("open pack: the file cannot be read at an offset")
-		}
+	if r, ok := f.(io.ReaderAt); ok && !info.IsDir() {
 		return openZip(r, info.Size())
 	}
-	defer f.Close()
-	folder, err := fs.Sub(fsys, name)
-	if err != nil {
+	b := &bundle{}
+	if b.folder, err = fs.Sub(fsys, name); err != nil {
 		return nil, err
 	}
-	list, err := fs.ReadDir(folder, ".")
-	b := &bundle{folder: folder}
+	list, err := fs.ReadDir(b.folder, ".")
 	for _, d := range list {
 		b.names = append(b.names, d.Name())
 		if !d.Type().IsRegular() {
@@ -171,150 +163,114 @@ func openBundle(fsys fs.FS, name string) (*bundle, error) {
 	return b, err
 }
 
+// openZip holds a zip to its one form (section 6.1). Package zip finds the
+// entries, as tolerantly as it likes: from the few values that may vary every
+// header is made again and compared, so that nothing can be in the file which
+// one program sees and another does not.
 func openZip(r io.ReaderAt, size int64) (*bundle, error) {
-	end := make([]byte, min(size, 22))
-	if _, err := r.ReadAt(end, size-int64(len(end))); err != nil && err != io.EOF {
+	found, err := zip.NewReader(r, size)
+	if unreadable := (*fs.PathError)(nil); errors.As(err, &unreadable) {
 		return nil, err
-	}
-	if len(end) < 22 {
+	} else if err != nil {
 		return nil, fail("zip", notZip)
 	}
-	dirSize, dirAt := binary.LittleEndian.Uint32(end[12:]), binary.LittleEndian.Uint32(end[16:])
-	if int64(dirSize)+int64(dirAt)+22 != size || dirSize > 1<<16 {
-		return nil, fail("zip", notZip)
-	}
-	dir := make([]byte, dirSize)
-	if _, err := r.ReadAt(dir, int64(dirAt)); err != nil && err != io.EOF {
-		return nil, err
-	}
-	b := &bundle{zip: r, files: map[string]entry{}}
-	var again []byte
+	b := &bundle{zip: map[string]*zip.File{}}
+	var dir []byte
 	at := int64(0)
-	for rest := dir; len(rest) >= 46; {
-		n := int(binary.LittleEndian.Uint16(rest[28:]))
-		if len(rest) < 46+n {
-			break
-		}
-		e := entry{string(rest[46 : 46+n]), binary.LittleEndian.Uint16(rest[10:]), binary.LittleEndian.Uint32(rest[16:]),
-			binary.LittleEndian.Uint32(rest[20:]), binary.LittleEndian.Uint32(rest[24:]), at}
-		rest = rest[46+n:]
-		local := e.header("PK\x03\x04")
-		found := make([]byte, len(local))
-		if _, err := r.ReadAt(found, at); err != nil && err != io.EOF {
-			return nil, err
-		}
-		_, known := b.files[e.name]
-		if !e.allowed() || known || !bytes.Equal(local, found) {
+	for _, f := range found.File {
+		local, central := zipHeaders(f, at)
+		dir = append(dir, central...)
+		if b.zip[f.Name] != nil || !allowed(f) || !holds(r, at, local) {
 			return nil, fail("zip", notZip)
 		}
-		b.files[e.name] = e
-		b.names = append(b.names, e.name)
-		again = append(again, e.header("PK\x01\x02")...)
-		at += int64(len(local)) + int64(e.packed)
+		b.zip[f.Name], b.names = f, append(b.names, f.Name)
+		at += int64(len(local)) + int64(f.CompressedSize64)
 	}
-	again = binary.LittleEndian.AppendUint64(append(again, "PK\x05\x06"...), uint64(len(b.names)*0x10001)<<32)
-	again = binary.LittleEndian.AppendUint32(again, dirSize)
-	again = append(binary.LittleEndian.AppendUint32(again, dirAt), 0, 0)
-	if at != int64(dirAt) || !bytes.Equal(again, append(dir, end...)) {
-		return nil, fail("zip", notZip)
-	}
-	return b, nil
+	dirSize, le := uint32(len(dir)), binary.LittleEndian
+	dir = le.AppendUint64(append(dir, "PK\x05\x06"...), uint64(len(found.File)*0x10001)<<32)
+	dir = append(le.AppendUint32(le.AppendUint32(dir, dirSize), uint32(at)), 0, 0)
+	return b, require(size < 1<<32 && at+int64(len(dir)) == size && holds(r, at, dir), "zip", notZip)
 }
 
-// allowed reports whether the values of e are among those that section 6.1 has.
-func (e *entry) allowed() bool {
-	limit := uint64(2000)
-	if e.method == 0 {
-		limit = 1
-	}
-	own := e.name == "pack.json" || e.name == "pack.note"
-	return e.name != "" && onlyWords(e.name, ".-_") && (e.method == 0 && e.plain == e.packed || e.method == 8 && !own) &&
-		uint64(e.plain) <= limit*uint64(e.packed) && (e.name != "pack.json" || e.plain <= maxPackJSON)
+// holds reports whether want stands in r at an offset.
+func holds(r io.ReaderAt, at int64, want []byte) bool {
+	got := make([]byte, len(want))
+	n, _ := r.ReadAt(got, at)
+	return bytes.Equal(got[:n], want)
 }
 
-// header returns the local or the central header of e, as its magic says.
-func (e *entry) header(magic string) []byte {
-	le, central := binary.LittleEndian, magic == "PK\x01\x02"
-	b := []byte(magic)
-	if central {
-		b = le.AppendUint16(b, 20)
-	}
-	b = le.AppendUint32(b, 20)
-	b = le.AppendUint16(b, e.method)
-	b = le.AppendUint32(b, 0x0021<<16)
-	b = le.AppendUint32(le.AppendUint32(le.AppendUint32(b, e.crc), e.packed), e.plain)
-	b = le.AppendUint32(b, uint32(len(e.name)))
-	if central {
-		b = append(b, make([]byte, 10)...)
-		b = le.AppendUint32(b, uint32(e.at))
-	}
-	return append(b, e.name...)
+// allowed reports whether an entry is one that section 6.1 allows: no name leads
+// out of a folder, and nothing unpacks to a multiple that is only there to hurt.
+func allowed(f *zip.File) bool {
+	own := f.Name == "pack.json" || f.Name == "pack.note"
+	stored := f.Method == zip.Store && f.UncompressedSize64 == f.CompressedSize64
+	deflated := f.Method == zip.Deflate && f.UncompressedSize64 <= 2000*f.CompressedSize64 && !own
+	return f.Name != "" && onlyWords(f.Name, ".-_") && (stored || deflated) && (f.Name != "pack.json" || f.UncompressedSize64 <= maxPackJSON)
 }
 
-// packed returns the bytes of a file as they lie in the zip.
-func (b *bundle) packed(name string) io.Reader {
-	e := b.files[name]
-	return io.NewSectionReader(b.zip, e.at+30+int64(len(name)), int64(e.packed))
+// zipHeaders returns the two headers that an entry at an offset must have.
+func zipHeaders(f *zip.File, at int64) (local, central []byte) {
+	le := binary.LittleEndian
+	b := le.AppendUint32(nil, 20) // version needed, no flags
+	b = le.AppendUint16(b, f.Method)
+	b = le.AppendUint32(b, 0x0021<<16) // 1980-01-01, midnight
+	b = le.AppendUint32(b, f.CRC32)
+	b = le.AppendUint32(le.AppendUint32(b, uint32(f.CompressedSize64)), uint32(f.UncompressedSize64))
+	b = le.AppendUint32(b, uint32(len(f.Name))) // and no extra field
+	local = slices.Concat([]byte("PK\x03\x04"), b, []byte(f.Name))
+	central = slices.Concat([]byte("PK\x01\x02\x14\x00"), b, make([]byte, 10), le.AppendUint32(nil, uint32(at)), []byte(f.Name))
+	return local, central
 }
 
-// open returns the content of a file.
+// open returns the content of a file. Only check knows whether to trust it.
 func (b *bundle) open(name string) (io.Reader, error) {
-	if b.folder != nil {
-		f, err := b.folder.Open(name)
-		return f, err
+	if b.zip == nil {
+		return b.folder.Open(name)
 	}
-	if b.files[name].method == 0 {
-		return b.packed(name), nil
+	if b.zip[name].Method == zip.Store {
+		return b.zip[name].OpenRaw()
 	}
-	return flate.NewReader(bufio.NewReaderSize(b.packed(name), 1<<16)), nil
+	return b.zip[name].Open()
 }
 
-// check holds a file against its line in pack.json, packed and plain, and the
-// zip's own CRC-32 against the content. It holds nothing in memory and unpacks no
-// further than one byte beyond what the zip's header said.
+// check holds a file against its line in pack.json, packed and plain, and what
+// the zip says of it against both. It holds nothing in memory, and unpacks no
+// further than one byte beyond what the zip said.
 func (b *bundle) check(f *File) error {
-	var packed io.Reader = strings.NewReader("")
-	if b.zip != nil {
-		packed = b.packed(f.Name)
+	content, err := b.open(f.Name)
+	if err != nil {
+		return err
 	}
-	packedSum, plainSum, crc := sha256.New(), sha256.New(), crc32.NewIEEE()
-	tee := bufio.NewReaderSize(io.TeeReader(packed, packedSum), 1<<16)
-	content, limit, e := io.Reader(tee), int64(math.MaxInt64), b.files[f.Name]
-	if b.folder != nil {
-		file, err := b.folder.Open(f.Name)
+	e, packedSum, plainSum, crc := b.zip[f.Name], sha256.New(), sha256.New(), crc32.NewIEEE()
+	var packed *bufio.Reader
+	limit := int64(math.MaxInt64)
+	if e != nil {
+		raw, err := e.OpenRaw()
 		if err != nil {
 			return err
 		}
-		defer file.Close()
-		content = file
-	} else if limit = int64(e.plain) + 1; e.method == 8 {
-		content = flate.NewReader(tee)
+		packed, limit = bufio.NewReaderSize(io.TeeReader(raw, packedSum), 1<<16), int64(e.UncompressedSize64)+1
+		if content = packed; e.Method == zip.Deflate {
+			content = flate.NewReader(packed)
+		}
 	}
-	plain, err := io.Copy(io.MultiWriter(plainSum, crc), io.LimitReader(content, limit))
-	behind, behindErr := io.Copy(io.Discard, tee)
-	if unreadable := (*fs.PathError)(nil); errors.As(errors.Join(err, behindErr), &unreadable) {
-		return unreadable
+	plain, inflateErr := io.Copy(io.MultiWriter(plainSum, crc), io.LimitReader(content, limit))
+	if unreadable := (*fs.PathError)(nil); errors.As(inflateErr, &unreadable) {
+		return inflateErr
 	}
-	switch zip := b.zip != nil; {
-	case zip && (uint64(e.packed) != f.PackedBytes || Hash(packedSum.Sum(nil)) != f.PackedSHA256):
+	if e != nil {
+		behind, _ := io.Copy(io.Discard, packed) // bytes behind the end of what inflates
+		if e.CompressedSize64 != f.PackedBytes || Hash(packedSum.Sum(nil)) != f.PackedSHA256 {
+			return fail(f.Name, "is not what pack.json lists")
+		}
+		if inflateErr != nil || behind > 0 || plain != int64(e.UncompressedSize64) {
+			return fail("zip", notZip)
+		}
+	}
+	if uint64(plain) != f.Bytes || Hash(plainSum.Sum(nil)) != f.SHA256 {
 		return fail(f.Name, "is not what pack.json lists")
-	case zip && (err != nil || behind > 0 || plain != int64(e.plain)):
-		return fail("zip", notZip)
-	case uint64(plain) != f.Bytes || Hash(plainSum.Sum(nil)) != f.SHA256:
-		return fail(f.Name, "is not what pack.json lists")
-	case zip && crc.Sum32() != e.crc:
-		return fail("zip", notZip)
 	}
-	return nil
-}
-
-// checkCRC holds a file that pack.json does not list against the zip's header.
-func (b *bundle) checkCRC(name string) error {
-	content, err := b.whole(name)
-	if err == nil && crc32.ChecksumIEEE(content) != b.files[name].crc {
-		err = fail("zip", notZip)
-	}
-	return err
+	return require(e == nil || crc.Sum32() == e.CRC32, "zip", notZip)
 }
 
 // whole returns the content of a small file.
@@ -332,46 +288,43 @@ func (b *bundle) whole(name string) ([]byte, error) {
 
 // lines reads a file of lines. Each ends in a line feed and none is empty.
 type lines struct {
-	r   *bufio.Reader
-	err error // io.EOF at the end, a *Failure for what is not a line
-	buf []byte
+	*bufio.Scanner
+	file string
 }
 
-func (b *bundle) lines(name string) *lines {
+var errLine = errors.New("read line: empty, or without its end")
+
+func (b *bundle) lines(name string) lines {
 	r, err := b.open(name)
 	if err != nil {
-		return &lines{r: bufio.NewReader(strings.NewReader("")), err: err}
+		r = unreadable{err}
 	}
-	return &lines{r: bufio.NewReaderSize(r, 1<<16)}
-}
-
-// next returns the next line without its end, until the one after is asked for.
-func (l *lines) next() (line []byte, ok bool) {
-	l.buf = l.buf[:0]
-	for l.err == nil {
-		var part []byte
-		part, l.err = l.r.ReadSlice('\n')
-		l.buf = append(l.buf, part...)
-		if l.err == bufio.ErrBufferFull && len(l.buf) <= maxLine {
-			l.err = nil
-		} else if l.err == nil && len(l.buf) > 1 {
-			return l.buf[:len(l.buf)-1], true
-		} else if l.err == nil || l.err == io.EOF && len(l.buf) > 0 || l.err == bufio.ErrBufferFull {
-			l.err = errLine
+	s := bufio.NewScanner(r)
+	s.Buffer(make([]byte, 1<<16), maxLine)
+	s.Split(func(data []byte, atEnd bool) (int, []byte, error) {
+		if i := bytes.IndexByte(data, '\n'); i > 0 {
+			return i + 1, data[:i], nil
+		} else if i == 0 || atEnd && len(data) > 0 {
+			return 0, nil, errLine
 		}
-	}
-	return nil, false
+		return 0, nil, nil
+	})
+	return lines{s, name}
 }
 
-// end says how the lines of a file ended.
-func (l *lines) end(file string) error {
-	switch l.err {
-	case io.EOF:
-		return nil
-	case errLine:
-		return fail(file, "is not well formed")
-	}
-	return l.err
+type unreadable struct{ err error }
+
+func (u unreadable) Read([]byte) (int, error) { return 0, u.err }
+
+// malformed reports whether the lines ended at something that is none.
+func (l lines) malformed() bool {
+	return errors.Is(l.Err(), errLine) || errors.Is(l.Err(), bufio.ErrTooLong)
 }
 
-var errLine = errors.New("read line: empty, too long, or without its end")
+// end says how the lines ended.
+func (l lines) end() error {
+	if l.malformed() {
+		return fail(l.file, "is not well formed")
+	}
+	return l.Err()
+}

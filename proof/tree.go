@@ -18,27 +18,35 @@ type Tree struct {
 func (t *Tree) Size() uint64 { return t.size }
 
 // Append adds the leaf hash of the next record.
-func (t *Tree) Append(leaf Hash) { t.push(0, leaf) }
+func (t *Tree) Append(leaf Hash) { _ = t.AppendSubtree(0, leaf) }
 
 // AppendSubtree adds 2^k leaves at once, of which only their common root is
-// known. It fails where no subtree of that size begins (RFC 6962 has one shape
-// for every size, and another one would be another tree).
+// known. It fails where no subtree of that size begins: RFC 6962 has one shape
+// for every size, and another one would be another tree.
 func (t *Tree) AppendSubtree(k int, root Hash) error {
 	if k < 0 || k > 62 || t.size&(1<<k-1) != 0 || t.size+1<<k > 1<<63 {
 		return errors.New("append subtree: none of that size begins here")
 	}
-	t.push(k, root)
+	t.size += 1 << k
+	for ; t.size>>k&1 == 0; k++ { // join siblings upwards, as a binary counter carries
+		root = NodeHash(t.edge[k], root)
+	}
+	t.edge[k] = root
 	return nil
 }
 
-// push joins siblings upwards as a binary counter carries.
-func (t *Tree) push(k int, h Hash) {
-	t.size += 1 << k
-	for low := t.size >> k; low&1 == 0; low >>= 1 {
-		h = NodeHash(t.edge[k], h)
-		k++
+// subtrees returns the exponents of the largest subtrees that together are the
+// stretch from ≤ seq < until, from left to right (format.md section 6.5).
+func subtrees(from, until uint64) (exponents []int) {
+	for from < until {
+		k := bits.TrailingZeros64(from | 1<<62)
+		for 1<<k > until-from {
+			k--
+		}
+		exponents = append(exponents, k)
+		from += 1 << k
 	}
-	t.edge[k] = h
+	return exponents
 }
 
 // Root returns the root of the tree.
