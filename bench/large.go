@@ -42,6 +42,7 @@ func (r *rig) large(ctx context.Context) error {
 		return err
 	}
 	r.addOutcome(evLong, out)
+	r.addWork(evLong, s, out)
 	if err := r.settled(ctx, s); err != nil {
 		return err
 	}
@@ -103,6 +104,7 @@ func (r *rig) rest(ctx context.Context, s *server, end time.Time) error {
 		return err
 	}
 	r.addOutcome(evLast, out)
+	r.addWork(evLast, s, out)
 	return r.settled(ctx, s)
 }
 

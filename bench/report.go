@@ -211,8 +211,11 @@ func (r *rig) meanBytes() int64 {
 
 // machine describes where this ran, without its name.
 func machine() string {
-	model := "unknown processor"
+	model, hashing := "unknown processor", "SHA-256 without instructions of its own (they would make it about four times as fast)"
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		if strings.Contains(string(text), " sha_ni") || strings.Contains(string(text), " sha2") {
+			hashing = "SHA-256 in hardware"
+		}
 		if _, after, found := strings.Cut(string(text), "model name"); found {
 			model, _, _ = strings.Cut(strings.TrimLeft(after, "\t: "), "\n")
 		}
@@ -225,5 +228,5 @@ func machine() string {
 			memory = fmt.Sprintf(", %d GB", kb>>20)
 		}
 	}
-	return fmt.Sprintf("%d × %s%s, %s, %s", runtime.NumCPU(), model, memory, strings.TrimSpace(string(kernel)), runtime.Version())
+	return fmt.Sprintf("%d × %s, %s%s, %s, %s", runtime.NumCPU(), model, hashing, memory, strings.TrimSpace(string(kernel)), runtime.Version())
 }

@@ -127,6 +127,7 @@ type server struct {
 	exited chan error
 	errors strings.Builder
 	over   bool
+	ticks  int64 // processor time of the last load, in hundredths of a second
 }
 
 // startLimit bounds how long a server may take until it answers.

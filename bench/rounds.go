@@ -61,18 +61,25 @@ func (r *rig) rounds(ctx context.Context) error {
 	return nil
 }
 
-// loads sends batches, then singles, by send.
-func (r *rig) loads(ctx context.Context, send func(context.Context, load.Plan) (load.Outcome, error), events int, inBatches, single string) error {
+// loads sends batches, then singles, by send; s is nil for PostgreSQL, which is
+// many processes.
+func (r *rig) loads(ctx context.Context, s *server, send func(context.Context, load.Plan) (load.Outcome, error), events int, inBatches, single string) error {
 	out, err := send(ctx, load.Plan{Clients: batchClients, Corpus: r.batches, Until: events / batch})
 	if err != nil {
 		return err
 	}
 	r.addOutcome(inBatches, out)
+	if s != nil {
+		r.addWork(inBatches, s, out)
+	}
 	out, err = send(ctx, load.Plan{Clients: singleClients, Corpus: r.singles, Until: r.singles.Batches(), Limit: r.Singles})
 	if err != nil {
 		return err
 	}
 	r.addOutcome(single, out)
+	if s != nil {
+		r.addWork(single, s, out)
+	}
 	return nil
 }
 
@@ -86,7 +93,19 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 
 func (s *server) send(ctx context.Context, p load.Plan) (load.Outcome, error) {
 	p.Addr = s.addr
-	return load.Send(ctx, p)
+	before := s.cpuTicks()
+	out, err := load.Send(ctx, p)
+	s.ticks = s.cpuTicks() - before
+	return out, err
+}
+
+// addWork books the processor time that a server took for the events of its
+// last load: a neighbour changes it less than it changes a rate. What happens
+// after the load has ended is not in it.
+func (r *rig) addWork(name string, s *server, o load.Outcome) {
+	if o.Events > 0 {
+		r.add(name+", processor µs an event", float64(s.ticks)*10_000/float64(o.Events))
+	}
 }
 
 func (r *rig) roundFloor(ctx context.Context) error {
@@ -95,14 +114,14 @@ func (r *rig) roundFloor(ctx context.Context) error {
 		return err
 	}
 	defer s.stop()
-	return r.loads(ctx, s.send, r.RoundEvents, floorBatch, floorSingle)
+	return r.loads(ctx, s, s.send, r.RoundEvents, floorBatch, floorSingle)
 }
 
 func (r *rig) roundPostgres(ctx context.Context, last bool) error {
 	if err := r.postgres.Reset(ctx); err != nil {
 		return err
 	}
-	if err := r.loads(ctx, r.postgres.Send, r.PGEvents, pgBatch, pgSingle); err != nil {
+	if err := r.loads(ctx, nil, r.postgres.Send, r.PGEvents, pgBatch, pgSingle); err != nil {
 		return err
 	}
 	r.add(pgMemory, float64(r.postgres.MemoryBytes())/(1<<20))
@@ -132,7 +151,7 @@ func (r *rig) roundEvident(ctx context.Context, n int) error {
 		return err
 	}
 	defer s.stop()
-	if err := r.loads(ctx, s.send, r.RoundEvents, evBatch, evSingle); err != nil {
+	if err := r.loads(ctx, s, s.send, r.RoundEvents, evBatch, evSingle); err != nil {
 		return err
 	}
 	r.add(evPeak, s.peakBytes()/(1<<20))

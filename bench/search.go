@@ -37,7 +37,7 @@ var queries = []query{
 	{"word of one event in a million", 200, func(*load.Generator, int) []string { return []string{newest(load.SingularWord)} }},
 	{"histogram by day and four facets", 500, func(g *load.Generator, i int) []string {
 		f := "filter=" + url.QueryEscape([]string{"outcome:denied", "category:privileged", "action:" + g.ActionName(i%10), "actor.id:" + g.ActorID(i%10)}[i%4])
-		return []string{"/v1/histogram?step=1d&" + f, "/v1/facets?fields=actor,action,source,outcome&" + f}
+		return []string{"/v1/histogram?step=1d&" + f, "/v1/facets?fields=actor.id,action,source,outcome&" + f}
 	}},
 }
 
