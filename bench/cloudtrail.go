@@ -51,7 +51,7 @@ func (r *rig) cloudTrail(ctx context.Context) error {
 		return err
 	}
 	s.stop()
-	r.size(fmt.Sprintf("CloudTrail records of %d bytes, raw beside", mean), dir, n, bytesCloud)
+	r.size(fmt.Sprintf("CloudTrail records of %d bytes, raw beside", mean), dir, bytesCloud)
 	return nil
 }
 

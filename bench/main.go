@@ -71,7 +71,7 @@ func (c *config) defaults() {
 	}
 	d := sizes{3, 1_000_000, 200_000, 5_000_000, 10_000_000, 1 << 19, 1024, 30, 8 * time.Second}
 	if c.Quick {
-		d = sizes{2, 200_000, 30_000, 600_000, 1_000_000, 100_000, 256, 10, 3 * time.Second}
+		d = sizes{2, 200_000, 30_000, 600_000, 1_000_000, 1 << 18, 256, 10, 3 * time.Second}
 	}
 	for _, f := range []struct {
 		to   *int
