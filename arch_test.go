@@ -25,7 +25,6 @@ var mayImport = map[string]string{
 	"state":              "event proof",
 	"internal/durable":   "",
 	"trail":              "proof internal/durable",
-	"trail/trailtest":    "proof trail event",
 	"index":              "event proof filter trail",
 	"intake":             "event proof source source/* trail",
 	"intake/*":           "event proof source source/* trail intake state",
