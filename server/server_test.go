@@ -349,3 +349,12 @@ func TestReopened(t *testing.T) {
 		t.Errorf("%+v, %v", keys, err)
 	}
 }
+
+func listen(t testing.TB) net.Listener {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ln
+}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -58,6 +59,7 @@ func (a *API) identify(r *http.Request) (*Caller, *Problem) {
 	}
 	k, ok := s.KeyByToken(token, a.now())
 	if !ok {
+		a.log.InfoContext(r.Context(), "key refused", "route", r.Pattern, "remote", r.RemoteAddr)
 		return nil, refuse(http.StatusUnauthorized, "key: is not one of this server, has expired or was revoked")
 	}
 	return &Caller{Scope: k.Scope, Actor: event.Actor{Type: event.Service, ID: k.ID, Name: k.Name}}, nil
@@ -119,7 +121,14 @@ func (a *API) admit(n need, pages bool, next http.Handler) http.Handler {
 			}
 			w.Header().Set("WWW-Authenticate", challenge)
 		}
-		if p != nil {
+		switch {
+		case p == nil:
+		case pages:
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.WriteHeader(p.Status)
+			io.WriteString(w, p.Detail+"\n")
+			return
+		default:
 			a.fail(w, r, p)
 			return
 		}
