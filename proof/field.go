@@ -275,9 +275,9 @@ func (s *scanner) escape() {
 		s.i++
 		return
 	}
-	r, ok := s.unit(s.i)
+	r, ok := unit(s.b[s.i:])
 	if utf16.IsSurrogate(r) {
-		low, _ := s.unit(s.i + 6)
+		low, _ := unit(s.b[s.i+6:])
 		ok = utf16.DecodeRune(r, low) != utf8.RuneError
 		s.i += 6
 	}
@@ -286,12 +286,12 @@ func (s *scanner) escape() {
 	}
 }
 
-// unit returns the UTF-16 code unit of the escape at an offset.
-func (s *scanner) unit(i int) (rune, bool) {
-	if i+6 > len(s.b) || s.b[i] != '\\' || s.b[i+1] != 'u' {
+// unit returns the UTF-16 code unit of the escape \uXXXX that b begins with.
+func unit(b []byte) (rune, bool) {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
 		return 0, false
 	}
-	n, err := strconv.ParseUint(string(s.b[i+2:i+6]), 16, 16)
+	n, err := strconv.ParseUint(string(b[2:6]), 16, 16)
 	return rune(n), err == nil
 }
 
@@ -446,17 +446,34 @@ func compareHashes(a, b Hash) int {
 }
 
 // text returns the string that a string token stands for, and false for a token
-// of another kind. It aliases the token where that has no escape.
+// of another kind. The token is one that the scanner took; the result aliases it
+// where it has no escape.
 func text(token []byte) ([]byte, bool) {
 	if len(token) < 2 || token[0] != '"' {
 		return nil, false
 	}
-	if bytes.IndexByte(token, '\\') < 0 {
-		return token[1 : len(token)-1], true
+	rest := token[1 : len(token)-1]
+	var out []byte
+	for i := bytes.IndexByte(rest, '\\'); i >= 0; i = bytes.IndexByte(rest, '\\') {
+		out = append(slices.Grow(out, len(rest)), rest[:i]...)
+		c, width := rest[i+1], 2
+		if r, ok := unit(rest[i:]); ok {
+			if width = 6; utf16.IsSurrogate(r) {
+				low, _ := unit(rest[i+6:])
+				r, width = utf16.DecodeRune(r, low), 12
+			}
+			out = utf8.AppendRune(out, r)
+		} else if k := strings.IndexByte("bfnrt", c); k >= 0 {
+			out = append(out, "\b\f\n\r\t"[k])
+		} else {
+			out = append(out, c)
+		}
+		rest = rest[i+width:]
 	}
-	var s string
-	err := json.Unmarshal(token, &s)
-	return []byte(s), err == nil
+	if out == nil {
+		return rest, true
+	}
+	return append(out, rest...), true
 }
 
 // validField reports whether f could be a field of some body, for fields that
