@@ -149,8 +149,14 @@ func (c *Caller) lacks(n need) *Problem {
 // Readers guards a handler that shows everything, such as the pages and the
 // tiles: only callers that may read get to it. pages says that browsers come.
 func (a *API) Readers(next http.Handler, pages bool) http.Handler {
-	return a.wrap(a.admit(needRead, pages, next), packDeadline, "")
+	route := "tiles"
+	if pages {
+		route = "pages"
+	}
+	return a.wrap(a.admit(needRead, pages, next), packDeadline, route)
 }
 
 // Anybody gives a handler that shows nothing of the trail what all routes have.
-func (a *API) Anybody(next http.Handler) http.Handler { return a.wrap(next, readDeadline, "") }
+func (a *API) Anybody(next http.Handler) http.Handler {
+	return a.wrap(next, readDeadline, "static")
+}

@@ -240,6 +240,19 @@ func TestPackVerifiesAndIsRecorded(t *testing.T) {
 	}
 }
 
+// TestPackThatIsNotMadeIsNotRecorded: nor does one leave that cannot be.
+func TestPackThatIsNotMadeIsNotRecorded(t *testing.T) {
+	r := open(t)
+	r.fill(20)
+	size := r.trail.Size()
+	r.problem("POST", "/v1/packs", `{"from":"2026-05-01T00:00:00Z","until":"2026-04-01T00:00:00Z"}`, 422, "window")
+	if r.trail.Size() != size {
+		t.Error("a pack that was refused is in the trail")
+	}
+	r.full.Store(true)
+	r.problem("POST", "/v1/packs", `{"from":"2026-03-01T00:00:00Z","until":"2026-04-01T00:00:00Z"}`, 503, "")
+}
+
 func TestOtherSitesMayDoNothing(t *testing.T) {
 	r := open(t)
 	body := ev("app/billing", "x", "2026-03-02T00:00:00Z", "doc.read", "")

@@ -65,7 +65,7 @@ func (s *sink) Write(b []byte) (int, error) {
 }
 
 // Pack makes a pack for the caller in ctx, which must be one that may read, and
-// writes it to w. That it is made is recorded first.
+// writes it to w. That it leaves is recorded before its first byte does.
 func (a *API) Pack(ctx context.Context, q PackRequest, w io.Writer) error {
 	f, err := filter.Parse(q.Filter)
 	if err != nil {
@@ -87,15 +87,30 @@ func (a *API) Pack(ctx context.Context, q PackRequest, w io.Writer) error {
 		},
 	}
 	act := state.Act{Action: ActionPackCreate, Category: event.Data, Target: event.Target{Type: "pack", Name: packName(q)}, Detail: q}
-	if err := a.act(ctx, act); err != nil {
-		return err
-	}
-	_, err = pack.Build(ctx, a.trail, o, w, nil)
+	_, err = pack.Build(ctx, a.trail, o, &announced{w: w, announce: func() error { return a.act(ctx, act) }}, nil)
 	var refusal *pack.Refusal
 	if errors.As(err, &refusal) {
 		return refuse(http.StatusUnprocessableEntity, refusal.What)
 	}
 	return err
+}
+
+// announced calls announce before the first byte, which goes out only if that
+// succeeds.
+type announced struct {
+	w        io.Writer
+	announce func() error
+	done     bool
+}
+
+func (a *announced) Write(b []byte) (int, error) {
+	if !a.done {
+		if err := a.announce(); err != nil {
+			return 0, err
+		}
+		a.done = true
+	}
+	return a.w.Write(b)
 }
 
 func packName(q PackRequest) string {

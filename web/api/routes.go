@@ -68,7 +68,7 @@ func (a *API) Handler() http.Handler {
 		rest.Handle(path, a.notAllowed(allowed[2:]))
 	}
 	rest.Handle("/", a.notFound())
-	mux.Handle("/", a.wrap(rest, readDeadline, ""))
+	mux.Handle("/", a.wrap(rest, readDeadline, "none"))
 	return mux
 }
 
