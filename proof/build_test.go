@@ -163,6 +163,7 @@ type plan struct {
 	others   map[int]disclose // others.jsonl
 	ensure   []int            // segments whose headers are in the pack
 	also     []int            // and records
+	anchor   int              // record that is shown as the anchor, if not the newest seal
 
 	header   func(seq int, h *proof.Header)
 	body     func(seq int, body string) string
@@ -456,6 +457,9 @@ func (p *plan) finish(t testing.TB, tr *trail, manifests [][]byte, infos []obj, 
 		"anchor.jsonl":    {},
 		"index.html":      []byte("<!doctype html><title>pack</title>\n"),
 		"verify.py":       []byte("# the verifier\n"),
+	}
+	if p.anchor > 0 {
+		anchor = p.anchor
 	}
 	if anchor >= 0 {
 		files["anchor.jsonl"] = lines([][]byte{tr.records[anchor].lineOf(whole)})

@@ -133,6 +133,12 @@ var damages = []damage{
 	{"another checksum", "zip: is not a zip in the form of evident.pack/1", func(p *plan) { p.pack = func(e []zipEntry) []zipEntry { e[4].crc++; return e } }},
 	{"bytes behind a packed file", "zip: is not a zip in the form of evident.pack/1", repack("index.html", func(b []byte) []byte { return append(b, "behind"...) })},
 	{"a packed file that ends too early", "zip: is not a zip in the form of evident.pack/1", repack("index.html", func(b []byte) []byte { return b[:len(b)-3] })},
+	{"a file packed otherwise than listed", "index.html: is not what pack.json lists", func(p *plan) {
+		p.pack = func(e []zipEntry) []zipEntry {
+			e[11].method, e[11].data = 0, []byte("<!doctype html><title>pack</title>\n")
+			return e
+		}
+	}},
 	{"a file that unpacks to more", "zip: is not a zip in the form of evident.pack/1", func(p *plan) {
 		p.pack = func(e []zipEntry) []zipEntry { e[11].plain -= 5; return e }
 	}},
@@ -222,6 +228,39 @@ var damages = []damage{
 	{"another record as anchor", "manifests.jsonl: is not anchored", func(p *plan) {
 		p.lines = func(f map[string][]byte) { f["anchor.jsonl"], _, _ = cutLine(f["records.jsonl"]) }
 	}},
+	{"an anchor by another source", "manifests.jsonl: is not anchored", forgedSeal("app/evil", "segment.seal", 2)},
+	{"an anchor that did something else", "manifests.jsonl: is not anchored", forgedSeal("evident", "hold.place", 2)},
+	{"an anchor of another segment", "manifests.jsonl: is not anchored", forgedSeal("evident", "segment.seal", 1)},
+	{"manifests that go beyond the tree", "manifests.jsonl: does not fit", func(p *plan) {
+		p.manifest = func(i int, m obj) {
+			if i == 2 {
+				m.set("until", 16)
+				m.set("counts", []obj{{"source", "a", "action", "b", "records", 9}})
+				root, _ := hex.DecodeString(m.get("root").(string))
+				m.set("checkpoint", p.signer.checkpoint(16, tlog.Hash(root)))
+			}
+		}
+	}},
+	{"a manifest that counts a pair twice", "manifests.jsonl: does not fit", func(p *plan) {
+		p.manifest = func(i int, m obj) {
+			a, b := m.get("first").(int), m.get("until").(int)
+			m.set("counts", []obj{{"source", "a", "action", "b", "records", 1}, {"source", "a", "action", "b", "records", b - a - 1}})
+		}
+	}},
+	{"a manifest of another format", "manifests.jsonl: is not well formed", func(p *plan) { p.manifest = func(i int, m obj) { m.set("format", "evident.segment/2") } }},
+	{"a manifest that says another checkpoint", "manifests.jsonl: does not fit", func(p *plan) {
+		p.manifest = func(i int, m obj) { m.set("checkpoint", p.signer.checkpoint(m.get("until").(int), tlog.Hash{})) }
+	}},
+	{"a manifest with a wrong number", "manifests.jsonl: does not fit", func(p *plan) {
+		p.manifest = func(i int, m obj) { m.set("segment", i+1) }
+	}},
+	{"a manifest that is not what the next one names", "manifests.jsonl: does not fit", func(p *plan) {
+		p.manifest = func(i int, m obj) {
+			if i == 2 {
+				m.set("previous", strings.Repeat("0", 64))
+			}
+		}
+	}},
 	{"an anchor that was changed", "anchor.jsonl record 10: is not what was recorded", func(p *plan) { p.lines = swap("anchor.jsonl", "alice", "blice") }},
 	{"an anchor outside the runs", "anchor.jsonl record 1: has no header here", func(p *plan) { p.lines = swap("anchor.jsonl", `"seq":10`, `"seq":1`) }},
 	{"an anchor without manifests", "anchor.jsonl: does not belong here", func(p *plan) {
@@ -299,6 +338,28 @@ var damages = []damage{
 			return body
 		}
 	}},
+	{"a withheld field twice", "records.jsonl record 8: is not well formed", func(p *plan) {
+		p.lines = func(f map[string][]byte) {
+			i := bytes.Index(f["records.jsonl"], []byte(`"withheld":["`)) + len(`"withheld":[`)
+			f["records.jsonl"] = slices.Insert(f["records.jsonl"], i, slices.Clone(f["records.jsonl"][i:i+67])...)
+		}
+	}},
+	{"a field twice", "records.jsonl record 8: is not well formed", func(p *plan) {
+		p.lines = func(f map[string][]byte) {
+			i := bytes.Index(f["records.jsonl"], []byte(`"fields":[`)) + len(`"fields":[`)
+			n := bytes.IndexByte(f["records.jsonl"][i:], ']') + 1
+			f["records.jsonl"] = slices.Insert(f["records.jsonl"], i, append(slices.Clone(f["records.jsonl"][i:i+n]), ',')...)
+		}
+	}},
+	{"a value that is two", "records.jsonl record 8: is not well formed", func(p *plan) { p.lines = swap("records.jsonl", `"\"SEC-8\""`, `"1,\"x\":2"`) }},
+	{"a pointer that is none", "records.jsonl record 8: is not well formed", func(p *plan) { p.lines = swap("records.jsonl", `["/why/ticket",`, `["why/ticket",`) }},
+	{"fields by number", "records.jsonl record 8: is not well formed", func(p *plan) {
+		p.lines = func(f map[string][]byte) {
+			i := bytes.Index(f["records.jsonl"], []byte(`"fields":[[`))
+			j := bytes.Index(f["records.jsonl"], []byte(`]],"withheld"`))
+			f["records.jsonl"] = slices.Concat(f["records.jsonl"][:i], []byte(`"fields":{"0":["/x","1","00000000000000000000000000000000"]}`), f["records.jsonl"][j+2:])
+		}
+	}},
 	{"a record twice", "records.jsonl record 5: stands twice", func(p *plan) { p.lines = onLines("records.jsonl", double(0)) }},
 	{"records in reverse", "records.jsonl record 11: does not fit", func(p *plan) { p.lines = onLines("records.jsonl", reverse) }},
 	{"a record in both files", "others.jsonl record 5: stands twice", func(p *plan) { p.others = map[int]disclose{5: whole} }},
@@ -317,6 +378,13 @@ var damages = []damage{
 			}
 		}
 	}},
+	{"a body whose time has too many digits", "records.jsonl record 5 field /occurred_at: does not agree with its header", func(p *plan) {
+		p.body = nil
+		p.records[5].body = `{"id":"e","source":"aws.cloudtrail/prod","occurred_at":"2026-03-02T09:59:00.0000000000Z","action":"role.grant","category":"privileged","outcome":"success"}`
+	}},
+	{"a body whose time has a point and no digits", "records.jsonl record 5 field /occurred_at: does not agree with its header", func(p *plan) {
+		p.records[5].body = `{"id":"e","source":"aws.cloudtrail/prod","occurred_at":"2026-03-02T09:59:00.Z","action":"role.grant","category":"privileged","outcome":"success"}`
+	}},
 	{"a header with another id", "records.jsonl record 5 field /id: does not agree with its header", func(p *plan) {
 		p.header = func(seq int, h *proof.Header) {
 			if seq == 5 {
@@ -330,6 +398,8 @@ var damages = []damage{
 	// Step i.
 	{"a record outside the window", "records.jsonl record 12: lies outside the window", func(p *plan) { p.records2[12] = whole }},
 	// Step k.
+	{"a record just after the window", "records.jsonl record 11: lies outside the window", func(p *plan) { p.window.set("until", "2026-03-31T23:59:59.999999999Z") }},
+	{"another record outside the window", "others.jsonl record 12: lies outside the window", func(p *plan) { p.others = map[int]disclose{12: whole} }},
 	{"a record that does not match", "records.jsonl record 6: does not match the filter", func(p *plan) { p.records2[6] = whole }},
 	{"a match kept back", "records.jsonl record 9: is missing from the pack", func(p *plan) { delete(p.records2, 9) }},
 	{"a match among the others", "others.jsonl record 9: matches the filter", func(p *plan) { delete(p.records2, 9); p.others = map[int]disclose{9: whole} }},
@@ -340,6 +410,21 @@ var damages = []damage{
 	}},
 	{"a line behind the spreadsheet", "population.csv: is not what the records say", func(p *plan) { p.lines = onLines("population.csv", double(5)) }},
 	{"a formula in the spreadsheet", "population.csv: is not what the records say", func(p *plan) { p.lines = swap("population.csv", `"'=`, `"=`) }},
+}
+
+// forgedSeal puts in place of the anchor a later record which names the newest
+// manifest as truly as the anchor does, but is none.
+func forgedSeal(source, action string, segment int) func(p *plan) {
+	return func(p *plan) {
+		var manifests []byte
+		good := goodPlan()
+		good.signer = p.signer
+		good.lines = func(f map[string][]byte) { manifests = f["manifests.jsonl"] }
+		good.build(nil2{})
+		sum := sha256.Sum256([]byte(strings.Split(string(manifests), "\n")[2]))
+		p.records[14].source, p.records[14].action, p.anchor = source, action, 14
+		p.records[14].detail = fmt.Sprintf(`{"segment":%d,"manifest":"%x"}`, segment, sum)
+	}
 }
 
 func cutLine(b []byte) (line, rest []byte, ok bool) {
@@ -415,6 +500,15 @@ func TestEveryDamageIsNamed(t *testing.T) {
 				t.Errorf("folder: got  %v\nwant %s", err, d.want)
 			}
 		})
+	}
+}
+
+func TestSecondAnchorIsRefused(t *testing.T) {
+	p := goodPlan()
+	p.lines = onLines("anchor.jsonl", double(0))
+	_, zip := p.build(t)
+	if _, err := verify(t, asZip(zip), "pack.zip"); err == nil || err.Error() != "anchor.jsonl: is not well formed" {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -277,7 +277,11 @@ def leaf_hash(line, prev):
 MAX_BODY, MAX_FIELDS, MAX_DEPTH, MAX_POINTER = 24 << 20, 4096, 16, 4096
 SPACE = re.compile(r"[ \t\n\r]*").match
 PLAIN_STRING = re.compile(r'"([^"\\\x00-\x1f]*)"').match
-OTHER_SCALAR = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null").match
+SCALAR = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null"
+OTHER_SCALAR = re.compile(SCALAR).match
+# Most members are a plain name and a plain scalar: these are cut in one step, the others part by part.
+PLAIN_MEMBER = re.compile(r'"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*'
+                          r'("[^"\\\x00-\x1f]*"|' + SCALAR + r')[ \t\n\r]*([,}])[ \t\n\r]*').match
 
 def cut(body):
     """The fields of a body in their order, as (pointer, token). ValueError if it breaks a rule of section 3."""
@@ -302,23 +306,34 @@ def cut_value(s, start, pointer, depth, fields):
             return cut_inside(s, inside, opening == "{", pointer, depth, fields)
     else:
         end = scalar_end(s, start)
-    if len(fields) == MAX_FIELDS or len(pointer.encode("utf-8")) > MAX_POINTER:
-        raise ValueError("too many fields, or too long a pointer")
-    fields.append((pointer, s[start:end].encode("utf-8")))
+    add(fields, pointer, s[start:end])
     return end
+
+def add(fields, pointer, token):
+    if len(fields) == MAX_FIELDS or 4 * len(pointer) > MAX_POINTER and len(pointer.encode("utf-8")) > MAX_POINTER:
+        raise ValueError("too many fields, or too long a pointer")
+    fields.append((pointer, token.encode("utf-8")))
 
 def cut_inside(s, i, is_object, pointer, depth, fields):
     names = set()
     while True:
-        name = str(len(names))
-        if is_object:
+        name, plain = str(len(names)), PLAIN_MEMBER(s, i) if is_object else None
+        if plain:
+            name, token, mark = plain.groups()
+            i = plain.end()
+        elif is_object:
             name, i = string_at(s, i)
             i = after(s, i, ":")
         if name in names or "\0" in name:
             raise ValueError("a name twice, or NUL")
         names.add(name)
-        i = cut_value(s, i, pointer + "/" + name.replace("~", "~0").replace("/", "~1"), depth + 1, fields)
-        i = SPACE(s, i).end()
+        inner = pointer + "/" + name.replace("~", "~0").replace("/", "~1")
+        if plain:
+            add(fields, inner, token)
+            if mark == "}":
+                return i
+            continue
+        i = SPACE(s, cut_value(s, i, inner, depth + 1, fields)).end()
         if s[i:i + 1] == ("}" if is_object else "]"):
             return i + 1
         i = after(s, i, ",")
@@ -364,11 +379,16 @@ def scalars(s, i):
 
 def text_of(token):
     """The text of a string, decoded to UTF-8; any other token as it stands."""
-    return string_at(token.decode("utf-8"), 0)[0].encode("utf-8") if token[:1] == b'"' else token
+    if token[:1] != b'"':
+        return token
+    return string_at(token.decode("utf-8"), 0)[0].encode("utf-8") if b"\\" in token else token[1:-1]
+
+@functools.lru_cache(maxsize=4096)
+def framed(pointer):
+    return struct.pack(">H", len(pointer.encode("utf-8"))) + pointer.encode("utf-8")
 
 def commitment(salt, pointer, token):
-    pointer = pointer.encode("utf-8")
-    return sha256(b"\2" + salt + struct.pack(">H", len(pointer)) + pointer + token)
+    return sha256(b"\2" + salt + framed(pointer) + token)
 
 def salts(seed, n):
     pairs = b"".join(sha256(b"\4" + seed + struct.pack(">H", k)) for k in range((n + 1) // 2))
@@ -717,7 +737,7 @@ FROM_BODY = {"event_id": ["/id"], "actor_type": ["/actor/type"], "actor_id": ["/
 def csv_line(cells):
     out = []
     for cell in cells:
-        cell = cell.translate(CLEAN).replace('"', '""')
+        cell = (cell if cell.isascii() and cell.isprintable() else cell.translate(CLEAN)).replace('"', '""')
         formula = cell.strip(" ") and cell.lstrip(" ")[0] in "=+-@\uff1d\uff0b\uff0d\uff20"
         out.append('"%s%s"' % ("'" if formula else "", cell))
     return ",".join(out).encode("utf-8")
