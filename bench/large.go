@@ -26,6 +26,7 @@ const (
 // large is the long load, between two of the floor's, and all that is asked of
 // a large trail.
 func (r *rig) large(ctx context.Context) error {
+	r.fit()
 	end := time.Now()
 	r.say("making %d events", r.Sustained)
 	first, err := load.Write(filepath.Join(r.work, "first"), load.NewGenerator(3, end, 0, r.Large), r.Sustained, batch)
@@ -71,6 +72,22 @@ func (r *rig) large(ctx context.Context) error {
 	s.stop()
 	r.size("events in the schema", dir, bytesSchema)
 	return r.verify(ctx, dir)
+}
+
+// loadLimit bounds the filling of the large trail.
+const loadLimit = 10 * time.Minute
+
+// fit makes the large trail smaller where this machine, as busy as it is, would
+// take too long to fill it.
+func (r *rig) fit() {
+	rate, _ := r.median(evBatch)
+	most := int(rate * loadLimit.Seconds())
+	if most == 0 || r.Large <= most {
+		return
+	}
+	r.note("at %s events/s, %s events would take more than %v: the large trail got %s", figure(rate), thousands(int64(r.Large)), loadLimit, thousands(int64(roundUp(most))))
+	r.Large = roundUp(most)
+	r.Sustained = min(r.Sustained, roundUp(most/2))
 }
 
 func (r *rig) floorLong(ctx context.Context, c *load.Corpus) error {

@@ -25,6 +25,9 @@ const (
 	batchClients, singleClients     = 8, 32
 )
 
+// roundLimit bounds the batches of one round; what was sent until then counts.
+const roundLimit = time.Minute
+
 // rounds lets floor, PostgreSQL and Evident take turns.
 func (r *rig) rounds(ctx context.Context) error {
 	if !r.NoPG {
@@ -64,7 +67,7 @@ func (r *rig) rounds(ctx context.Context) error {
 // loads sends batches, then singles, by send; s is nil for PostgreSQL, which is
 // many processes.
 func (r *rig) loads(ctx context.Context, s *server, send func(context.Context, load.Plan) (load.Outcome, error), events int, inBatches, single string) error {
-	out, err := send(ctx, load.Plan{Clients: batchClients, Corpus: r.batches, Until: events / batch})
+	out, err := send(ctx, load.Plan{Clients: batchClients, Corpus: r.batches, Until: events / batch, Limit: roundLimit})
 	if err != nil {
 		return err
 	}
