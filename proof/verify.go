@@ -10,6 +10,7 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -391,16 +392,15 @@ func (v *verifier) readSegments() (all []segment, err error) {
 }
 
 // readAnchor reads the one record of anchor.jsonl, or none.
-func (v *verifier) readAnchor() (*disclosure, error) {
-	lines := v.pack.lines("anchor.jsonl")
-	if !lines.Scan() {
-		return nil, lines.end()
+func (v *verifier) readAnchor() (d *disclosure, err error) {
+	next, stop := iter.Pull(v.pack.disclosures("anchor.jsonl"))
+	defer stop()
+	k := &cursor{file: "anchor.jsonl", next: next, last: -1}
+	if err = k.advance(); k.now != nil && err == nil {
+		d = k.now
+		err = k.advance()
 	}
-	d := parseDisclosure(lines.Bytes())
-	if !d.formed {
-		return nil, d.fail("anchor.jsonl", "is not well formed")
-	}
-	return &d, cmp.Or(require(!lines.Scan(), "anchor.jsonl", "is not well formed"), lines.end())
+	return d, cmp.Or(err, k.form, require(k.now == nil, k.file, "is not well formed"))
 }
 
 // checkSegments is step f: the headers that are not in the pack lie in segments
