@@ -93,7 +93,8 @@ func (c *config) defaults() {
 func roundUp(n int) int { return (n + batch - 1) / batch * batch }
 
 func run(c config) error {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	// SIGPIPE too: whoever pipes the output into head must not leave servers behind.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE)
 	defer stop()
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Limit, errors.New("the time limit was reached"))
 	defer cancel()

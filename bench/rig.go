@@ -85,7 +85,9 @@ func (r *rig) build(ctx context.Context) error {
 	program := filepath.Join(r.work, "evident")
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, "./cmd/evident")
 	cmd.Dir = r.Root
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := cmd.CombinedOutput(); ctx.Err() != nil {
+		return ctx.Err()
+	} else if err != nil {
 		r.note("evident could not be built, so that only its peers were measured: %s", strings.TrimSpace(string(out)))
 		return nil
 	}
@@ -138,8 +140,9 @@ func (r *rig) start(ctx context.Context, addr, program string, args ...string) (
 	s := &server{cmd: exec.Command(program, args...), addr: addr, exited: make(chan error, 1)}
 	s.cmd.Stderr = &s.errors
 	// A process group of its own: an interrupt from the terminal comes to the
-	// bench alone, which then ends its servers in order.
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// bench alone, which then ends its servers in order. If the bench itself is
+	// killed, they go with it.
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
 		return nil, err
 	}

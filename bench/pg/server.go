@@ -99,10 +99,10 @@ func isFile(p string) bool {
 }
 
 // unprivileged gives dir to a user that may run PostgreSQL and says how to
-// become that user.
+// become that user. What is started so ends with whoever started it.
 func unprivileged(dir string) (*syscall.SysProcAttr, error) {
 	if os.Geteuid() != 0 {
-		return nil, nil
+		return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGQUIT}, nil
 	}
 	u, err := user.Lookup("postgres")
 	if err != nil {
@@ -121,7 +121,8 @@ func unprivileged(dir string) (*syscall.SysProcAttr, error) {
 	if err := os.Chown(dir, int(uid), int(gid)); err != nil {
 		return nil, err
 	}
-	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}, nil
+	who := &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return &syscall.SysProcAttr{Credential: who, Setpgid: true, Pdeathsig: syscall.SIGQUIT}, nil
 }
 
 func freePort() (int, error) {
