@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"example.com/evident/client"
 	"example.com/evident/demo"
 	"example.com/evident/server"
 )
@@ -87,31 +86,42 @@ func (d *demoRun) run(ctx context.Context) (err error) {
 // end, or when that takes long.
 func (d *demoRun) load(ctx context.Context, s *server.Server, address string) error {
 	now := time.Now().UTC()
-	if n := s.Trail().Size(); n > 0 {
-		d.g.say("The trail holds %s already, and is shown as it is.", count(n, "record"))
+	if n := others(s.Trail().Counts()); n > 0 {
+		d.g.say("The trail holds %s already, and is shown as it is.", count(n, "event"))
 		return d.welcome(address, s, now, n)
 	}
 	d.g.say("Halcyon Freight's last twelve months go in: %s.", count(uint64(d.events), "event"))
-	said := false
-	l := loader{client: inProcess(s), bar: d.g.progress("load"), start: time.Now()}
+	l := newLoader(ctx, inProcess(s))
+	bar, said := d.g.progress("load"), false
 	for source, raw := range demo.Events(d.seed, now, d.events) {
-		if err := l.add(ctx, source, raw); err != nil {
-			return err
+		if !l.add(source, raw) {
+			break
 		}
 		if !said && time.Since(l.start) > demoTime {
 			said = true
-			l.bar.hide()
+			bar.hide()
 			d.g.say("This takes long; what is in already is shown at %s", address)
 		}
-		l.bar.set(l.stored, uint64(d.events), fmt.Sprintf("%s, %s/s", count(l.stored, "event"), thousands(l.rate())))
+		bar.set(l.stored.Load(), uint64(d.events), fmt.Sprintf("%s, %s/s", count(l.stored.Load(), "event"), thousands(l.rate())))
 	}
-	if err := l.flush(ctx); err != nil {
-		return err
+	err := l.end()
+	bar.end()
+	if err != nil {
+		return fmt.Errorf("load demo: %w", err)
 	}
-	l.bar.end()
 	took := time.Since(l.start)
-	d.g.say("%s stored, chained, signed and indexed in %s: %s a second.", count(l.stored, "event"), took.Round(100*time.Millisecond), thousands(l.rate()))
-	return d.welcome(address, s, now, l.stored)
+	d.g.say("%s stored, chained, signed and indexed in %s: %s a second.", count(l.stored.Load(), "event"), took.Round(100*time.Millisecond), thousands(l.rate()))
+	return d.welcome(address, s, now, l.stored.Load())
+}
+
+// others counts the records that are not Evident's own.
+func others(counts map[string]uint64) (n uint64) {
+	for source, records := range counts {
+		if source != "evident" {
+			n += records
+		}
+	}
+	return n
 }
 
 // demoLine says what a demo serves, for programs.
@@ -134,7 +144,7 @@ func (d *demoRun) welcome(address string, s *server.Server, now time.Time, event
 	out := d.g.out
 	fmt.Fprintf(out, "\nOpen %s in a browser. Filters to try there, or with evident search --server %s:\n\n", address, address)
 	for _, story := range stories {
-		fmt.Fprintf(out, "  %-52s %s: %s\n", story.Filter, story.Title, story.Tells)
+		fmt.Fprintf(out, "  %s\n      %s: %s.\n", story.Filter, story.Title, story.Tells)
 	}
 	from, until := lastQuarter(now)
 	fmt.Fprintf(out, `
@@ -153,64 +163,4 @@ func lastQuarter(now time.Time) (from, until time.Time) {
 	first := (now.Month()-1)/3*3 + 1
 	until = time.Date(now.Year(), first, 1, 0, 0, 0, 0, time.UTC)
 	return until.AddDate(0, -3, 0), until
-}
-
-// loadEvents is how many events are delivered at once.
-const loadEvents = 1000
-
-// A loader delivers events in batches, those of one source apart from those
-// that are in the schema.
-type loader struct {
-	client *client.Client
-	bar    *progress
-	start  time.Time
-	stored uint64
-
-	batches map[string]*batch // by the source of a delivery; "" for the schema
-	waiting int
-}
-
-// mapped is the source of the demo whose events are in a format of their own.
-const mapped = "aws.cloudtrail/prod"
-
-func (l *loader) add(ctx context.Context, source string, raw []byte) error {
-	if source != mapped {
-		source = ""
-	}
-	if l.batches == nil {
-		l.batches = map[string]*batch{mapped: {}, "": {}}
-	}
-	l.batches[source].add(source == "", place{}, raw)
-	if l.waiting++; l.waiting < loadEvents {
-		return nil
-	}
-	return l.flush(ctx)
-}
-
-func (l *loader) flush(ctx context.Context) error {
-	for _, source := range []string{"", mapped} {
-		b := l.batches[source]
-		if b == nil || len(b.places) == 0 {
-			continue
-		}
-		delivery := client.Delivery{Body: b.body, Source: source, NoReceipts: true}
-		if source == "" {
-			delivery.ContentType = "application/x-ndjson"
-		}
-		a, err := l.client.Deliver(ctx, delivery)
-		if err != nil {
-			return fmt.Errorf("load demo: %w", err)
-		}
-		if len(a.Refused) > 0 {
-			return fmt.Errorf("load demo: event refused: %s", a.Refused[0].Error)
-		}
-		l.stored += uint64(a.Accepted + a.Duplicates)
-		l.batches[source] = &batch{body: b.body[:0], places: b.places[:0]}
-	}
-	l.waiting = 0
-	return nil
-}
-
-func (l *loader) rate() uint64 {
-	return uint64(float64(l.stored) / max(time.Since(l.start).Seconds(), 0.001))
 }

@@ -82,7 +82,9 @@ func newRoot(g *global) *cobra.Command {
 		Long: `Evident takes in audit events, keeps them so that nobody can change or drop one
 unseen, and hands out evidence that verifies without trusting Evident.
 
-To begin: evident demo`,
+To begin: evident demo
+
+Exit status of every command: 0 yes, 1 no, 2 could not run.`,
 		Version:       version(),
 		SilenceErrors: true, SilenceUsage: true,
 	}

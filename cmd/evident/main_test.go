@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"strconv"
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"example.com/evident/event"
@@ -21,11 +24,22 @@ func TestMain(m *testing.M) {
 		"evident": main,
 		"flip":    tool(flip),
 		"append":  tool(appendEvents),
+		"squeeze": tool(squeeze),
 	})
 }
 
 func TestScript(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", UpdateScripts: os.Getenv("UPDATE") != ""})
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", UpdateScripts: os.Getenv("UPDATE") != "",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("TMPDIR", e.WorkDir+"/tmp")
+			return os.Mkdir(e.WorkDir+"/tmp", 0o700)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"freeport": freeport,
+			"await":    await,
+		},
+	})
 }
 
 func TestExit(t *testing.T) {
@@ -54,6 +68,42 @@ func tool(f func(args []string) error) func() {
 			os.Exit(1)
 		}
 	}
+}
+
+// freeport NAME sets the variable to a port of this machine that nobody uses.
+func freeport(ts *testscript.TestScript, _ bool, args []string) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Setenv(args[0], strconv.Itoa(ln.Addr().(*net.TCPAddr).Port))
+	ts.Check(ln.Close())
+}
+
+// await URL waits until it is answered.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		resp, err := http.Get(args[0])
+		if err != nil {
+			continue
+		}
+		resp.Body.Close()
+		if resp.StatusCode == http.StatusOK {
+			return
+		}
+	}
+	ts.Fatalf("%s is not answered", args[0])
+}
+
+// squeeze FILE writes FILE.zst.
+func squeeze(args []string) error {
+	b, err := os.ReadFile(args[0])
+	if err != nil {
+		return err
+	}
+	z, err := zstd.NewWriter(nil)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(args[0]+".zst", z.EncodeAll(b, nil), 0o600)
 }
 
 // flip FILE [OFFSET] flips one bit of one byte, that in the middle if no offset

@@ -80,7 +80,7 @@ func (g *global) connect() (*client.Client, error) {
 		return nil, fmt.Errorf("server: found %q; expected an address such as https://evident.example.com", g.server)
 	}
 	token, err := g.token()
-	return &client.Client{Server: g.server, Key: token}, err
+	return &client.Client{Server: g.server, Key: token, Retries: -1}, err
 }
 
 // token returns the token of the API key to show, if there is one. It never

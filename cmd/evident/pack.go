@@ -153,7 +153,9 @@ func (g *global) printPack(out string, n int64, info proof.Pack, said string) er
 		return g.printJSON(packLine{out, n, info.Origin, info.Window, info.Counts, info.Omissions, true})
 	}
 	fmt.Fprintf(g.out, "%s  %s, %s\n\n", visible(out), count(info.Counts.Matched, "event"), count(uint64(n), "byte"))
-	fmt.Fprint(g.out, said)
+	for line := range strings.Lines(said) {
+		fmt.Fprintln(g.out, cut(strings.TrimSuffix(line, "\n"), maxLine))
+	}
 	if len(info.Omissions) > 0 {
 		fmt.Fprintln(g.out, "\nIt leaves out:")
 	}

@@ -139,7 +139,7 @@ func (g *global) showRecord(s *shown) {
 func (g *global) showProof(s *shown, failed *proof.Failure) {
 	fmt.Fprint(g.out, "\nProof, checked here\n")
 	for _, step := range s.steps {
-		fmt.Fprintf(g.out, "  ok  %-10s %s\n", step.Step, visible(step.Says))
+		fmt.Fprintln(g.out, cut(fmt.Sprintf("  ok  %-10s %s", step.Step, visible(step.Says)), maxLine))
 	}
 	if failed != nil {
 		fmt.Fprintf(g.out, "NOT VERIFIED: %s\n", visible(failed.Error()))

@@ -178,6 +178,7 @@ const (
 	minCell  = 6
 	maxCell  = 120 // where the width is unbounded: a value can be a megabyte
 	cellRoom = 2   // between columns
+	maxLine  = 240 // where a key of two thousand characters would be in the way
 )
 
 // write prints rows. The first call prints the head and settles the widths.
