@@ -426,16 +426,14 @@ func DigestOf(commitments []Hash) Hash { return digest(slices.Clone(commitments)
 
 // digest sorts the commitments in place, so that where a withheld field stood
 // does not show, and hashes them with their number.
-func digest(c []Hash) (h Hash) {
+func digest(c []Hash) Hash {
 	slices.SortFunc(c, compareHashes)
-	d := sha256.New()
-	head := append([]byte{tagBody}, "evc1\n"...)
-	d.Write(binary.BigEndian.AppendUint16(head, uint16(len(c))))
+	b := append(make([]byte, 0, 8+len(c)*len(Hash{})), tagBody)
+	b = binary.BigEndian.AppendUint16(append(b, "evc1\n"...), uint16(len(c)))
 	for i := range c {
-		d.Write(c[i][:])
+		b = append(b, c[i][:]...)
 	}
-	d.Sum(h[:0])
-	return h
+	return sha256.Sum256(b)
 }
 
 func compareHashes(a, b Hash) int {
