@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,7 +89,7 @@ type staged struct {
 // is acknowledged; some records may have been appended all the same, if the
 // error is one of reading what a duplicate is compared with.
 func (t *Trail) Append(ctx context.Context, drafts []Draft) ([]Result, error) {
-	r, err := newRequest(drafts)
+	r, err := t.newRequest(drafts)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func (t *Trail) Append(ctx context.Context, drafts []Draft) ([]Result, error) {
 // AppendAll is Append, but appends nothing if any draft is in conflict with a
 // record; the others then have the status Skipped.
 func (t *Trail) AppendAll(ctx context.Context, drafts []Draft) ([]Result, error) {
-	r, err := newRequest(drafts)
+	r, err := t.newRequest(drafts)
 	if err != nil {
 		return nil, err
 	}
@@ -118,10 +119,10 @@ func (t *Trail) AppendAll(ctx context.Context, drafts []Draft) ([]Result, error)
 	}
 }
 
-func newRequest(drafts []Draft) (*request, error) {
+func (t *Trail) newRequest(drafts []Draft) (*request, error) {
 	r := &request{drafts: drafts, results: make([]Result, len(drafts)), headers: make([]proof.Header, len(drafts)), done: make(chan error, 1)}
 	for i := range drafts {
-		if err := drafts[i].check(); err != nil {
+		if err := drafts[i].check(&t.forms); err != nil {
 			return nil, fmt.Errorf("draft %d: %w", i, err)
 		}
 		r.results[i].ID = proof.EventID(drafts[i].Source, drafts[i].ID)
@@ -129,27 +130,49 @@ func newRequest(drafts []Draft) (*request, error) {
 	return r, nil
 }
 
-// forms remembers which values have been found to be fit for a header.
-var forms sync.Map // what, and source as string
+// forms remembers which values have been found to be fit for a header, so that
+// few drafts pay for the finding. It is bounded: senders choose what is in it.
+type forms struct {
+	mu      sync.RWMutex
+	kinds   map[what]bool
+	sources map[string]bool
+}
+
+const maxForms = 1 << 14 // of each
+
+// has reports whether both parts are known to be fit.
+func (f *forms) has(k what, source string) bool {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.kinds[k] && f.sources[source]
+}
+
+// put remembers both. The strings may lie in memory of the caller's.
+func (f *forms) put(k what, source string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.kinds == nil || len(f.kinds) >= maxForms || len(f.sources) >= maxForms {
+		f.kinds, f.sources = map[what]bool{}, map[string]bool{}
+	}
+	f.kinds[what{strings.Clone(k.category), strings.Clone(k.action), strings.Clone(k.outcome)}] = true
+	f.sources[strings.Clone(source)] = true
+}
 
 // check refuses what could not be written as a header, or read back.
-func (d *Draft) check() error {
+func (d *Draft) check(f *forms) error {
 	if len(d.Fields) == 0 || len(d.Body) > maxBody {
 		return fmt.Errorf("a body has 1 field or more and %d bytes at most", maxBody)
 	}
 	kind := what{d.Category, d.Action, d.Outcome}
-	_, known := forms.Load(kind)
-	_, knownSource := forms.Load(d.Source)
 	year := d.OccurredAt.UTC().Year()
-	if known && knownSource && year >= 1970 && year <= 2261 {
+	if year >= 1970 && year <= 2261 && f.has(kind, d.Source) {
 		return nil
 	}
 	h := proof.Header{Source: d.Source, Category: d.Category, Action: d.Action, Outcome: d.Outcome, OccurredAt: d.OccurredAt, At: time.Unix(0, 0)}
 	if _, err := proof.ParseHeader(h.Append(nil)); err != nil {
 		return err
 	}
-	forms.Store(kind, true)
-	forms.Store(d.Source, true)
+	f.put(kind, d.Source)
 	return nil
 }
 
@@ -263,7 +286,7 @@ func (t *Trail) tryCommit(group []*request) error {
 	at, step := t.clock.read()
 	if step != nil {
 		// The step is the first record of the group, before what it explains.
-		r, err := newRequest([]Draft{*step})
+		r, err := t.newRequest([]Draft{*step})
 		if err != nil {
 			return err
 		}
@@ -385,7 +408,11 @@ func (t *Trail) headers(s *openSegment, at time.Time) []added {
 			Category: d.Category, Action: d.Action, Outcome: d.Outcome,
 			ID: st.r.results[st.i].ID, Prev: prev, Body: t.digests[i],
 		}
-		t.sseq[d.Source]++
+		if h.SSeq == 0 {
+			t.sseq[strings.Clone(d.Source)] = 1 // the key outlives the draft
+		} else {
+			t.sseq[d.Source]++
+		}
 		buf = h.Append(buf[:0])
 		prev = proof.LeafHash(buf)
 		begin := s.wal.end + int64(len(t.group))

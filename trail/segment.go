@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -84,13 +85,23 @@ func (s *openSegment) add(p place, leaf proof.Hash, h *proof.Header) {
 	if h.Source == ownSource {
 		s.own = append(s.own, h.Seq)
 	}
-	s.counts[countKey{h.Source, h.Action}]++
+	s.count(h)
 	s.at.add(h.At)
 	s.occurred.add(h.OccurredAt)
 	s.last = leaf
 	if s.began.IsZero() {
 		s.began = h.At
 	}
+}
+
+// count counts h by source and action. The key is a copy: h may lie in memory
+// of the sender's.
+func (s *openSegment) count(h *proof.Header) {
+	key := countKey{h.Source, h.Action}
+	if _, ok := s.counts[key]; !ok {
+		key = countKey{strings.Clone(h.Source), strings.Clone(h.Action)}
+	}
+	s.counts[key]++
 }
 
 func (s *openSegment) until() uint64 { return s.first + uint64(len(s.places)) }

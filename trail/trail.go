@@ -102,6 +102,7 @@ type Trail struct {
 	signed     chan struct{} // closed when there is a newer checkpoint
 	failed     error         // why no record is taken any more
 
+	forms     forms                   // locks itself
 	tileCache lru[uint64, tile]       // locks itself
 	bodyCache lru[chunkKey, [][]byte] // locks itself
 }
