@@ -440,6 +440,9 @@ func TestRefusals(t *testing.T) {
 	f(func(o *pack.Options) { o.Withhold = []string{"outcome"} }, "header")
 	f(func(o *pack.Options) { o.Withhold = []string{"actor..id"} }, "is no field")
 	f(func(o *pack.Options) {
+		o.MadeBy, o.Withhold = "evident, for ALICE@acme.example", []string{"actor.email"}
+	}, "is to be withheld")
+	f(func(o *pack.Options) {
 		o.Filter, _ = filter.Parse("actor.email:alice@acme.example")
 		o.Withhold = []string{"actor.email"}
 	}, "the filter itself says")

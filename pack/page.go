@@ -57,6 +57,8 @@ type pageData struct {
 	OtherKeys  []string
 	ScriptHash string
 	Clauses    []clauseCount
+	Rests      bool // something rests on the exporter's word
+	Withheld   bool // some field is withheld
 	Late       pageHeaders
 	Ahead      pageHeaders
 	Rows       []pageRow
@@ -87,6 +89,8 @@ func (b *builder) writePage(w io.Writer, s Summary) error {
 		ScriptHash: fmt.Sprintf("%x", sha256.Sum256([]byte(proof.Script))),
 		Expr:       b.expr.String(),
 		Clauses:    b.clauses,
+		Rests:      s.OnWord > 0 || s.Counts.Unproven > 0,
+		Withheld:   len(b.withheld.counts) > 0,
 		Late:       pageHeaders{s.Counts.Late, b.notable.late},
 		Ahead:      pageHeaders{s.Counts.Ahead, b.notable.ahead},
 	}

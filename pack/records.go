@@ -20,7 +20,7 @@ const readBatch = 1024
 
 // notableLimit is how many late and early records the page lists; all of them
 // are in population.csv.
-const notableLimit = 1000
+const notableLimit = 200
 
 // notable are records that an auditor will ask about.
 type notable struct{ late, ahead []proof.Header }
@@ -34,19 +34,11 @@ func (b *builder) writeRecords(ctx context.Context, wanted []uint64) error {
 	total := uint64(len(wanted))
 	var before uint64
 	if len(b.o.Withhold) > 0 {
-		// A value that is withheld in one record may stand in another under
-		// another name, so all of them must be known before the first is written.
 		before, total = total, 2*total
-		err := b.each(ctx, wanted, func(r *trail.Record, done uint64) error {
-			b.progress(done, total)
-			return b.withheld.learn(r.Fields)
-		})
-		if err != nil {
+		if wanted, err = b.learn(ctx, wanted, total); err != nil {
 			return err
 		}
-		if b.withheld.found(b.o.Filter.String()) || b.withheld.found(b.o.MadeBy) {
-			return refuse("the filter itself says a value that is to be withheld; ask for it by another field, or do not withhold it")
-		}
+		total = before + uint64(len(wanted))
 	}
 	out := disclosure{builder: b}
 	if err := out.open(); err != nil {
@@ -57,6 +49,32 @@ func (b *builder) writeRecords(ctx context.Context, wanted []uint64) error {
 		return out.add(r, wanted[done-1]&undecided != 0)
 	})
 	return errors.Join(err, out.finish())
+}
+
+// learn reads the values that are withheld: one that is withheld in a record may
+// stand in another under another name, so that all must be known before the
+// first record is written. It returns the records that are still wanted.
+func (b *builder) learn(ctx context.Context, wanted []uint64, total uint64) (still []uint64, err error) {
+	err = b.each(ctx, wanted, func(r *trail.Record, done uint64) error {
+		b.progress(done, total)
+		seq := wanted[done-1]
+		matches := seq&undecided == 0 || b.matches(r)
+		if matches || b.o.Prove {
+			still = append(still, seq)
+		}
+		if !matches {
+			return nil
+		}
+		return b.withheld.learn(r.Fields)
+	})
+	if err == nil && (b.withheld.found(b.o.Filter.String()) || b.withheld.found(b.o.MadeBy)) {
+		err = refuse("the filter itself says a value that is to be withheld; ask for it by another field, or do not withhold it")
+	}
+	return still, err
+}
+
+func (b *builder) matches(r *trail.Record) bool {
+	return b.expr.Eval(&r.Header, &proof.View{Fields: r.Fields}) == proof.True
 }
 
 // narrow leaves out what the index knows not to match.
@@ -164,7 +182,7 @@ func (d *disclosure) finish() error {
 // it matches, its body does.
 func (d *disclosure) add(r *trail.Record, undecided bool) error {
 	h := &r.Header
-	matches := !undecided || d.expr.Eval(h, &proof.View{Fields: r.Fields}) == proof.True
+	matches := !undecided || d.matches(r)
 	if !matches && !d.o.Prove {
 		return nil
 	}
