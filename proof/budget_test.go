@@ -13,7 +13,9 @@ import (
 // TestReadInAnHour keeps the verifier so short that an auditor reads it: all of
 // it, with its comments, and the code that VerifyPack reaches.
 func TestReadInAnHour(t *testing.T) {
-	const maxLines, maxReached = 2850, 1900
+	// The goal was 1,500 and 500. What VerifyPack does has grown beyond it: clauses,
+	// fields in part, the spreadsheet, zips held to the byte. It must not grow more.
+	const maxLines, maxReached = 2860, 1860
 	var names []string
 	for _, pattern := range []string{"*.go", "../cmd/evident-verify/*.go"} {
 		found, _ := filepath.Glob(pattern)

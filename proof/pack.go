@@ -123,7 +123,7 @@ const notZip = "is not a zip in the form of " + PackFormat
 // Limits of what is held in memory at once, whatever a pack says of itself.
 const (
 	maxPackJSON = 16 << 20
-	maxWhole    = 256 << 20
+	maxWhole    = 64 << 20
 	maxLine     = 160 << 20 // a body of 24 MiB of which every byte is escaped
 )
 
