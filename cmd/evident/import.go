@@ -42,6 +42,7 @@ begin with a dot are passed over.` + fmt.Sprintf(exitHelp, "a file could not be 
 				return err
 			}
 			return g.withNewTrail(cmd.Context(), func(c *client.Client) error {
+				c.Retries = 5 // a server that is full for a moment does not end a long import
 				im := newImporter(g, c, name)
 				return im.run(cmd.Context(), args)
 			})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/user"
@@ -59,11 +60,15 @@ func (g *global) withNewTrail(ctx context.Context, f func(*client.Client) error)
 	case g.data == "":
 		return errors.New("say which trail: --data DIR or --server URL")
 	}
+	_, missing := os.Stat(filepath.Join(g.data, "keys.txt"))
 	s, err := server.Open(ctx, server.Config{Dir: g.data, Owner: owner(), Version: version()})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	if missing != nil { // a name that is misspelt makes one, too
+		g.say("A new trail was made in %s; hand out %s to whoever is to verify it.", g.data, filepath.Join(g.data, "keys.txt"))
+	}
 	return f(inProcess(s))
 }
 
@@ -80,7 +85,19 @@ func (g *global) connect() (*client.Client, error) {
 		return nil, fmt.Errorf("server: found %q; expected an address such as https://evident.example.com", g.server)
 	}
 	token, err := g.token()
-	return &client.Client{Server: g.server, Key: token, Retries: -1}, err
+	if err != nil {
+		return nil, err
+	}
+	g.warnInClear(u, token)
+	return &client.Client{Server: g.server, Key: token, Retries: -1}, nil
+}
+
+// warnInClear says when a key goes over a network where others can read it.
+func (g *global) warnInClear(u *url.URL, token string) {
+	ip, _ := netip.ParseAddr(u.Hostname())
+	if token != "" && u.Scheme == "http" && u.Hostname() != "localhost" && !ip.IsLoopback() {
+		g.say("warning: the key goes to %s in clear, where others may read it on the way; use https", u.Host)
+	}
 }
 
 // token returns the token of the API key to show, if there is one. It never

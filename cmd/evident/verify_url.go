@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -26,6 +27,11 @@ func (g *global) verifyURL(ctx context.Context, address string, keys []proof.Key
 	if err != nil {
 		return err
 	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return fmt.Errorf("verify %s: expected an address such as https://evident.example.com", address)
+	}
+	g.warnInClear(u, token)
 	l := &logReader{ctx: ctx, base: strings.TrimRight(address, "/"), token: token, http: &http.Client{Timeout: tileDeadline}}
 	given := len(keys) > 0
 	if !given {
