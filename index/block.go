@@ -33,6 +33,8 @@ type block struct {
 	rows  int64 // where the rows of the words begin in it
 	packs [groupCount]pack
 	cache *cache
+
+	strays []Row // its newest records
 }
 
 // blockHead is the beginning of the words of a block.
@@ -44,6 +46,9 @@ type blockHead struct {
 	Latest       int64
 	Flags        uint8
 	Lost         [groupCount]bool
+	Bulk         int64 // strays lie after it, in milliseconds
+	StrayCount   uint32
+	Strays       [maxStrays]uint64
 	Stretch      uint32 // records of one
 	FilterBits   uint32
 	TableBytes   uint64
@@ -66,12 +71,18 @@ func blockName(dir string, first uint64) string {
 // writeBlock makes a block of a full tail, whose last record has this leaf.
 func writeBlock(ctx context.Context, d *duck, dir string, t *tail, leaf proof.Hash) error {
 	name := blockName(dir, t.first)
-	if err := writeTable(ctx, d, name+".duckdb.tmp", t); err != nil {
+	order := t.sorted()
+	if err := writeTable(ctx, d, name+".duckdb.tmp", t, order); err != nil {
 		return err
 	}
 	head := blockHead{
 		Magic: blockMagic, First: t.first, Until: t.first + uint64(t.n), Leaf: leaf,
 		Earliest: t.earliest, Latest: t.latest, Flags: t.facts.flags, Lost: t.lost, Stretch: uint32(t.stretch),
+	}
+	strays, bulk := straysOf(t, order)
+	head.Bulk, head.StrayCount = bulk, uint32(len(strays))
+	for i, row := range strays {
+		head.Strays[i] = uint64(t.seqs[row])
 	}
 	var err error
 	if head.TableBytes, head.TableSum, err = sumFile(name + ".duckdb.tmp"); err != nil {
@@ -88,17 +99,17 @@ func writeBlock(ctx context.Context, d *duck, dir string, t *tail, leaf proof.Ha
 	return os.Rename(name+".words.tmp", name+".words")
 }
 
-func writeTable(ctx context.Context, d *duck, name string, t *tail) error {
+func writeTable(ctx context.Context, d *duck, name string, t *tail, order []uint32) error {
 	if err := removeAll(name, name+".wal"); err != nil {
 		return err
 	}
-	number := d.lend(lent{t, t.sorted()})
+	number := d.lend(t, order)
 	defer d.takeBack(number)
 	as := fmt.Sprintf("w%d", number)
 	for _, statement := range []string{
 		"ATTACH " + quoteSQL(name) + " AS " + as + " (STORAGE_VERSION 'v1.5.0')",
 		"CREATE TABLE " + as + ".e " + schema,
-		fmt.Sprintf("INSERT INTO %s.e SELECT * FROM feed(%d, %d, %d)", as, number, t.n, 1<<columnCount-1),
+		fmt.Sprintf("INSERT INTO %s.e SELECT * FROM feed(%d)", as, number),
 	} {
 		if _, err := d.db.ExecContext(ctx, statement); err != nil {
 			d.db.ExecContext(context.WithoutCancel(ctx), "DETACH DATABASE IF EXISTS "+as)
@@ -222,7 +233,7 @@ func (b *block) check() error {
 		}
 	}
 	b.rows = r.Size() - int64(r.Len())
-	if int64(r.Len()) != int64(b.FilterBits)*int64(rowBytes(b.stretches())) {
+	if b.StrayCount > maxStrays || int64(r.Len()) != int64(b.FilterBits)*int64(rowBytes(b.stretches())) {
 		return errors.New("the words are cut short")
 	}
 	size, sum, err := sumFile(b.name + ".duckdb")

@@ -109,14 +109,14 @@ func (a *asking) each(ctx context.Context, t tally) error {
 				return err
 			}
 		}
-		a.looked.Add(p.until - p.first)
+		a.looked.Add(p.records)
 		return nil
 	})
 }
 
 // unsure counts the rows that may match but not surely.
 func (a *asking) unsure(ctx context.Context, p *part, b between, t tally) error {
-	rows, err := a.list(ctx, p, all(b.maybe, not(b.sure), p.within()), never, "seq", 0)
+	rows, err := a.list(ctx, p, all(b.maybe, not(b.sure), p.within()), never, bySeq, noLimit)
 	if err != nil {
 		return err
 	}
@@ -142,21 +142,27 @@ func (h *histogram) rows(ctx context.Context, a *asking, p *part, where cond) er
 	first := max(0, (t0-h.from)/h.width)
 	last := min(int64(len(h.counts)-1), (t1-h.from)/h.width)
 	if first == last && where.is(always) {
-		h.add(first, p.until-p.first)
+		h.add(first, p.records)
+		return nil
+	}
+	if p.place.tail != nil {
+		counts := make([]uint64, last-first+1)
+		p.each(where, func(t *tail, row int) { counts[(t.t[row]-h.from)/h.width-first]++ })
+		for i, n := range counts {
+			h.add(first+int64(i), n)
+		}
 		return nil
 	}
 	bar, bound, kind := "CAST(0 AS UTINYINT)", args{}, "UTINYINT" // a small type needs no hash table
-	columns := where.columns | colSeq
 	if first < last {
-		columns |= colTime
 		if last-first > 255 {
 			kind = "INTEGER"
 		}
 		bar = "CAST((t - ?) // ? AS " + kind + ")"
 		bound = args{h.from + first*h.width, h.width}
 	}
-	query := "SELECT " + bar + " AS bar, count(seq) FROM " + p.table(columns) + " WHERE " + where.sql + " GROUP BY bar"
-	err := a.index.duck.rows(ctx, query, append(bound, where.args...), func(scan func(...any) error) error {
+	query := "SELECT " + bar + " AS bar, count(*) FROM " + p.place.block.table + " WHERE " + where.sql + " GROUP BY bar"
+	return a.index.duck.rows(ctx, p, query, append(bound, where.args...), func(scan func(...any) error) error {
 		var bar, n int64
 		if err := scan(&bar, &n); err != nil {
 			return err
@@ -164,10 +170,6 @@ func (h *histogram) rows(ctx context.Context, a *asking, p *part, where cond) er
 		h.add(first+bar, uint64(n))
 		return nil
 	})
-	if err != nil {
-		return &partError{p.place, err}
-	}
-	return nil
 }
 
 func (h *histogram) record(header *proof.Header, _ []proof.Field) {
@@ -228,7 +230,7 @@ func (a *asking) allOf(ctx context.Context, p *part) ([]key, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := a.list(ctx, p, all(b.maybe, p.within()), b.sure, "seq", 0)
+	rows, err := a.list(ctx, p, all(b.maybe, p.within()), b.sure, bySeq, noLimit)
 	if err != nil {
 		return nil, err
 	}

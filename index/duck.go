@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -10,17 +11,7 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// Columns of a part, in their order. A set of them is written as bits.
-const (
-	colTime = 1 << iota
-	colNanos
-	colSeq
-	colFlags
-	colGroups // the first group; the others follow
-)
-
-const columnCount = 4 + groupCount
-
+// The columns of a block: t, ns, seq, flags and one for each group.
 var (
 	columnNames = func() []string {
 		names := []string{"t", "ns", "seq", "flags"}
@@ -57,7 +48,7 @@ type duck struct {
 	db *sql.DB
 
 	mu    sync.Mutex
-	feeds map[int64]lent // by the number by which a query names them
+	feeds map[int64]feed // by the number by which a statement names them
 	last  int64
 }
 
@@ -69,7 +60,7 @@ func openDuck(ctx context.Context, dir string, memoryBytes int64) (*duck, error)
 	if err != nil {
 		return nil, fmt.Errorf("start duckdb: %w", err)
 	}
-	d := &duck{db: sql.OpenDB(connector), feeds: map[int64]lent{}}
+	d := &duck{db: sql.OpenDB(connector), feeds: map[int64]feed{}}
 	if err := d.setUp(ctx, dir, memoryBytes); err != nil {
 		d.db.Close()
 		return nil, fmt.Errorf("start duckdb: %w", err)
@@ -88,7 +79,7 @@ func (d *duck) setUp(ctx context.Context, dir string, memoryBytes int64) error {
 		return err
 	}
 	err = duckdb.RegisterTableUDF(conn, "feed", duckdb.ChunkTableFunction{
-		Config:        duckdb.TableFunctionConfig{Arguments: []duckdb.TypeInfo{bigint, bigint, bigint}},
+		Config:        duckdb.TableFunctionConfig{Arguments: []duckdb.TypeInfo{bigint}},
 		BindArguments: d.bindFeed,
 	})
 	if err != nil {
@@ -116,19 +107,13 @@ func (d *duck) setUp(ctx context.Context, dir string, memoryBytes int64) error {
 // take as parameters. Nothing that a user typed ever gets here.
 func quoteSQL(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// A lent tail is one that queries may read: in the order that is given, or as
-// the rows came.
-type lent struct {
-	tail  *tail
-	order []uint32
-}
-
-// lend makes a tail known to DuckDB as feed(number, …) until it is taken back.
-func (d *duck) lend(t lent) (number int64) {
+// lend makes the rows of a tail known to DuckDB as feed(number), in this order,
+// until they are taken back.
+func (d *duck) lend(t *tail, order []uint32) (number int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.last++
-	d.feeds[d.last] = t
+	d.feeds[d.last] = feed{tail: t, order: order}
 	return d.last
 }
 
@@ -138,99 +123,57 @@ func (d *duck) takeBack(number int64) {
 	delete(d.feeds, number)
 }
 
-// bindFeed finds the tail that a query names, with how many of its rows are
-// wanted and which columns.
+// bindFeed finds the rows that a statement names.
 func (d *duck) bindFeed(_ map[string]any, args ...any) (duckdb.ChunkTableSource, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	t, ok := d.feeds[args[0].(int64)]
+	f, ok := d.feeds[args[0].(int64)]
 	if !ok {
 		return nil, fmt.Errorf("feed %d is not there", args[0])
 	}
-	return &feed{lent: t, rows: int(args[1].(int64)), columns: uint32(args[2].(int64))}, nil
+	return &f, nil
 }
 
 // A feed gives the rows of a tail to DuckDB.
 type feed struct {
-	lent
-	rows    int
-	columns uint32
-	next    int
+	tail  *tail
+	order []uint32
+	next  int
 }
 
 func (f *feed) Init() { f.next = 0 }
 
 func (f *feed) Cardinality() *duckdb.CardinalityInfo {
-	return &duckdb.CardinalityInfo{Cardinality: uint(f.rows), Exact: true}
+	return &duckdb.CardinalityInfo{Cardinality: uint(len(f.order)), Exact: true}
 }
 
 func (f *feed) ColumnInfos() []duckdb.ColumnInfo {
 	var columns []duckdb.ColumnInfo
 	for i, name := range columnNames {
-		if f.columns>>i&1 == 1 {
-			info, err := duckdb.NewTypeInfo(columnTypes[i])
-			if err != nil {
-				panic("bug: " + err.Error()) // the types are plain ones
-			}
-			columns = append(columns, duckdb.ColumnInfo{Name: name, T: info})
+		info, err := duckdb.NewTypeInfo(columnTypes[i])
+		if err != nil {
+			panic("bug: " + err.Error()) // the types are plain ones
 		}
+		columns = append(columns, duckdb.ColumnInfo{Name: name, T: info})
 	}
 	return columns
 }
 
 func (f *feed) FillChunk(chunk duckdb.DataChunk) error {
-	n := min(f.rows-f.next, duckdb.GetDataChunkCapacity())
-	var order []uint32
-	if f.order != nil {
-		order = f.order[f.next : f.next+n]
-	}
-	to, t := 0, f.tail
-	for i := range columnCount {
-		if f.columns>>i&1 == 0 {
-			continue
-		}
-		var err error
-		switch {
-		case 1<<i == colTime:
-			err = fill(chunk, to, t.t, f.next, n, order)
-		case 1<<i == colNanos:
-			err = fill(chunk, to, t.ns, f.next, n, order)
-		case 1<<i == colSeq:
-			err = fillSeq(chunk, to, int64(t.first), f.next, n, order)
-		case 1<<i == colFlags:
-			err = fill(chunk, to, t.flags, f.next, n, order)
-		default:
-			err = fill(chunk, to, t.codes[i-4], f.next, n, order)
-		}
-		if err != nil {
-			return err
-		}
-		to++
-	}
+	n := min(len(f.order)-f.next, duckdb.GetDataChunkCapacity())
+	rows := f.order[f.next : f.next+n]
 	f.next += n
-	return chunk.SetSize(n)
-}
-
-func fill[T any](chunk duckdb.DataChunk, to int, column []T, from, n int, order []uint32) error {
-	for i := range n {
-		at := from + i
-		if order != nil {
-			at = int(order[i])
-		}
-		if err := duckdb.SetChunkValue(chunk, to, i, column[at]); err != nil {
-			return err
-		}
+	t := f.tail
+	errs := []error{fill(chunk, 0, t.t, rows), fill(chunk, 1, t.ns, rows), fill(chunk, 2, t.seqs, rows), fill(chunk, 3, t.flags, rows)}
+	for g := range groups {
+		errs = append(errs, fill(chunk, 4+g, t.codes[g], rows))
 	}
-	return nil
+	return errors.Join(append(errs, chunk.SetSize(n))...)
 }
 
-func fillSeq(chunk duckdb.DataChunk, to int, first int64, from, n int, order []uint32) error {
-	for i := range n {
-		at := int64(from + i)
-		if order != nil {
-			at = int64(order[i])
-		}
-		if err := duckdb.SetChunkValue(chunk, to, i, first+at); err != nil {
+func fill[T any](chunk duckdb.DataChunk, to int, column []T, rows []uint32) error {
+	for i, row := range rows {
+		if err := duckdb.SetChunkValue(chunk, to, i, column[row]); err != nil {
 			return err
 		}
 	}
@@ -240,17 +183,21 @@ func fillSeq(chunk duckdb.DataChunk, to int, first int64, from, n int, order []u
 // args are the bound parameters of a query.
 type args = []any
 
-// rows runs a query and calls each for every row.
-func (d *duck) rows(ctx context.Context, query string, bound args, each func(scan func(...any) error) error) error {
+// rows runs a query on a block and calls each for every row. Its text is made
+// of the names in columnNames and of question marks.
+func (d *duck) rows(ctx context.Context, p *part, query string, bound args, each func(scan func(...any) error) error) error {
 	rows, err := d.db.QueryContext(ctx, query, bound...)
 	if err != nil {
-		return err
+		return &partError{p.place, err}
 	}
 	defer rows.Close()
 	for rows.Next() {
 		if err := each(rows.Scan); err != nil {
-			return err
+			return &partError{p.place, err}
 		}
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil {
+		return &partError{p.place, err}
+	}
+	return nil
 }

@@ -119,18 +119,9 @@ func (t *facetTally) rows(ctx context.Context, a *asking, p *part, where cond) e
 		if err != nil {
 			return &partError{p.place, err}
 		}
-		counts := make([]uint64, e.len()+1)
-		query := "SELECT " + columnNames[4+g] + " AS code, count(seq) FROM " + p.table(where.columns|colGroups<<g|colSeq) + " WHERE " + where.sql + " GROUP BY code"
-		err = a.index.duck.rows(ctx, query, where.args, func(scan func(...any) error) error {
-			var code, n int64
-			if err := scan(&code, &n); err != nil {
-				return err
-			}
-			counts[code] = uint64(n)
-			return nil
-		})
+		counts, err := a.countCodes(ctx, p, g, e.len(), where)
 		if err != nil {
-			return &partError{p.place, err}
+			return err
 		}
 		t.addCodes(g, &e, counts)
 		if counts[0] > 0 {
@@ -140,6 +131,26 @@ func (t *facetTally) rows(ctx context.Context, a *asking, p *part, where cond) e
 		}
 	}
 	return nil
+}
+
+// countCodes counts the rows of a part by their code in a group, of which there
+// are n.
+func (a *asking) countCodes(ctx context.Context, p *part, g, n int, where cond) ([]uint64, error) {
+	counts := make([]uint64, n+1)
+	if p.place.tail != nil {
+		p.each(where, func(t *tail, row int) { counts[t.codes[g][row]]++ })
+		return counts, nil
+	}
+	query := "SELECT " + columnNames[4+g] + " AS code, count(*) FROM " + p.place.block.table + " WHERE " + where.sql + " GROUP BY code"
+	err := a.index.duck.rows(ctx, p, query, where.args, func(scan func(...any) error) error {
+		var code, n int64
+		if err := scan(&code, &n); err != nil {
+			return err
+		}
+		counts[code] = uint64(n)
+		return nil
+	})
+	return counts, err
 }
 
 func (t *facetTally) addCodes(g int, e *entries, counts []uint64) {
@@ -171,8 +182,7 @@ func (t *facetTally) addCodes(g int, e *entries, counts []uint64) {
 
 // addLost counts the rows whose entry was not kept, in the trail.
 func (t *facetTally) addLost(ctx context.Context, a *asking, p *part, g int, where cond) error {
-	lost := cond{columnNames[4+g] + " = ?", args{uint32(0)}, colGroups << g}
-	rows, err := a.list(ctx, p, all(where, lost), never, "seq", 0)
+	rows, err := a.list(ctx, p, all(where, isLost(g)), never, bySeq, noLimit)
 	if err != nil {
 		return err
 	}

@@ -211,6 +211,9 @@ func (x *Index) adopt(first uint64) (adopted bool, until uint64) {
 	b, err := openBlock(x.ctx, x.duck, x.cfg.Dir, first, x.cache)
 	if err == nil {
 		if err = x.matches(b, first, until); err == nil {
+			err = x.loadStrays(x.ctx, b)
+		}
+		if err == nil {
 			x.append(&place{first: first, block: b})
 			return true, until
 		}
@@ -282,9 +285,14 @@ func (x *Index) seal(pl *place) error {
 	if err == nil {
 		b, err = openBlock(x.ctx, x.duck, x.cfg.Dir, pl.first, x.cache)
 	}
+	if err == nil {
+		if err = x.loadStrays(x.ctx, b); err != nil {
+			err = errors.Join(err, b.close(x.ctx, x.duck))
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("seal index block %d: %w", pl.first, err)
 	}
-	x.replace(pl, &place{first: pl.first, block: b}, func() { x.duck.takeBack(pl.number) })
+	x.replace(pl, &place{first: pl.first, block: b}, nil)
 	return nil
 }

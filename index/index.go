@@ -54,6 +54,7 @@ type Index struct {
 
 	mu     sync.Mutex // guards what follows
 	places []*place   // in the order of the trail, without a gap
+	strays *place     // of all blocks; nil if it is to be made
 	size   uint64     // records that are indexed
 	grown  chan struct{}
 	last   error // why following the trail does not go on; nil while it does
@@ -162,18 +163,22 @@ func (x *Index) grow(size uint64) {
 	x.grown = make(chan struct{})
 }
 
-// snapshot returns the parts that hold the records below size. They must be
-// released.
-func (x *Index) snapshot(size uint64) []part {
+// snapshot returns the parts that hold the records below size, in their order.
+// They must be released.
+func (x *Index) snapshot(size uint64, search bool) []part {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	places := x.places
+	if search {
+		if strays := x.straysPlace(); strays != nil {
+			places = slices.Concat(places, []*place{strays})
+		}
+	}
 	var parts []part
-	for _, pl := range x.places {
+	for _, pl := range places {
 		if pl.first < size {
-			if p := pl.snapshot(size); p.first < p.until {
-				pl.users++
-				parts = append(parts, p)
-			}
+			pl.users++
+			parts = append(parts, pl.snapshot(size, search))
 		}
 	}
 	return parts
@@ -203,6 +208,7 @@ func (x *Index) append(pl *place) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.places = append(x.places, pl)
+	x.strays = nil
 }
 
 // replace puts a place where another one was, which is retired when the last
@@ -215,6 +221,7 @@ func (x *Index) replace(old, new *place, retire func()) bool {
 		return false
 	}
 	x.places[i] = new
+	x.strays = nil
 	old.retire = retire
 	old.retireIfIdle()
 	return true
@@ -222,8 +229,7 @@ func (x *Index) replace(old, new *place, retire func()) bool {
 
 // newTail makes a place in memory for the records from first on.
 func (x *Index) newTail(first uint64) *place {
-	t := newTail(first, x.cfg.BlockRecords)
-	return &place{first: first, tail: t, number: x.duck.lend(lent{tail: t})}
+	return &place{first: first, tail: newTail(first, x.cfg.BlockRecords)}
 }
 
 // heal looks whether a block is damaged. If it is, its records are indexed
@@ -241,7 +247,6 @@ func (x *Index) heal(ctx context.Context, old *place) error {
 	x.cfg.Log.WarnContext(ctx, "index block is damaged and made again", "first", old.first, "error", damage.Error())
 	pl := x.newTail(old.first)
 	if err := x.read(ctx, pl.tail, old.block.Until); err != nil {
-		x.duck.takeBack(pl.number)
 		return err
 	}
 	replaced := x.replace(old, pl, func() {
@@ -253,7 +258,6 @@ func (x *Index) heal(ctx context.Context, old *place) error {
 		x.cache.forget(old.block)
 	})
 	if !replaced { // somebody else was first
-		x.duck.takeBack(pl.number)
 		return nil
 	}
 	x.wg.Go(func() {

@@ -10,60 +10,75 @@ import (
 type place struct {
 	first  uint64
 	block  *block // either this
-	tail   *tail  // or this, known to DuckDB as feed(number, …)
-	number int64
+	tail   *tail  // or this
+	strays bool   // the tail is of strays, not of a stretch
 
 	users  int    // guarded by Index.mu
 	retire func() // to be called when there is none any more; nil while in use
 }
 
-// A part is a place as one query sees it, which does not change any more.
+// A part is a place as one query sees it. It does not change any more.
 type part struct {
 	place        *place
-	first, until uint64 // the records in it
-	all          bool   // until is the end of the place
-	undecided    bool   // a search has not been through it
-	stretch      int
+	first, until uint64 // its records are among these
+	rows         int    // of a tail: the first so many
+	all          bool   // of a block: no record is behind until
+	bulk         bool   // of a block: without its strays
 	facts
+
+	records   uint64
+	undecided bool // a search has not been through it
 }
 
-// stretches is the number of stretches of the place.
-func (p *part) stretches() int {
-	if p.place.block != nil {
-		return p.place.block.stretches()
-	}
-	return int((p.until - p.first + uint64(p.stretch) - 1) / uint64(p.stretch))
-}
-
-// snapshot returns the place up to size.
-func (pl *place) snapshot(size uint64) part {
-	if pl.block != nil {
-		b := pl.block
-		p := part{place: pl, first: b.First, until: min(size, b.Until), all: size >= b.Until, stretch: int(b.Stretch)}
+// snapshot returns the place up to size, for a search without its strays.
+func (pl *place) snapshot(size uint64, search bool) part {
+	if b := pl.block; b != nil {
+		p := part{place: pl, first: b.First, until: min(size, b.Until), all: size >= b.Until, bulk: search}
 		p.facts = facts{b.Earliest, b.Latest, b.Flags, b.Lost}
+		p.records = p.until - p.first
+		if search {
+			p.latest = min(p.latest, b.Bulk*1e6+999_999)
+		}
 		return p
 	}
 	t := pl.tail
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	end := t.first + uint64(t.n)
-	return part{place: pl, first: t.first, until: min(size, end), all: true, stretch: t.stretch, facts: t.facts}
+	if pl.strays {
+		return part{place: pl, until: size, rows: t.n, facts: t.facts}
+	}
+	p := part{place: pl, first: t.first, until: min(size, t.end()), facts: t.facts}
+	p.records = p.until - p.first
+	p.rows = int(p.records)
+	return p
 }
 
-// table is what stands behind FROM, with these columns at least.
-func (p *part) table(columns uint32) string {
+// stretch is the length of a stretch, and stretches how many the place has.
+func (p *part) stretch() int {
 	if p.place.block != nil {
-		return p.place.block.table
+		return int(p.place.block.Stretch)
 	}
-	return fmt.Sprintf("feed(%d, %d, %d)", p.place.number, p.until-p.first, columns)
+	return p.place.tail.stretch
 }
 
-// within is true of the rows of the place that are in the part.
-func (p *part) within() cond {
-	if p.all || p.place.tail != nil {
-		return always
+func (p *part) stretches() int {
+	if p.place.block != nil {
+		return p.place.block.stretches()
 	}
-	return cond{"seq < ?", args{int64(p.until)}, colSeq}
+	return (p.rows + p.stretch() - 1) / p.stretch()
+}
+
+// within is true of the rows of the place that are in the part. What is behind
+// the rows of a tail is not looked at anyhow.
+func (p *part) within() cond {
+	size, time := always, always
+	if p.place.strays || p.place.block != nil && !p.all {
+		size = not(sinceSeq(p.until))
+	}
+	if p.bulk {
+		time = cond{sql: "t <= ?", args: args{p.place.block.Bulk}}
+	}
+	return all(size, time)
 }
 
 func (p *part) dictionary(g int) (entries, error) {

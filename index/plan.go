@@ -2,7 +2,6 @@ package index
 
 import (
 	"fmt"
-	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -214,9 +213,9 @@ func (p *plan) on(part *part) (between, error) {
 
 func (c *clause) on(p *part) (between, error) {
 	if c.isTime {
-		cond := p.from(c.occurred)
+		cond := p.since(c.occurred)
 		if c.bySeq {
-			cond = p.fromSeq(c.seq)
+			cond = p.sinceSeq(c.seq)
 		}
 		if c.expr.Op == "until" {
 			cond = not(cond)
@@ -226,7 +225,7 @@ func (c *clause) on(p *part) (between, error) {
 	var sure, maybe []cond
 	for _, n := range c.exact {
 		if p.first <= n && n < p.until {
-			sure = append(sure, cond{"seq = ?", args{int64(n)}, colSeq})
+			sure = append(sure, all(p.sinceSeq(n), not(p.sinceSeq(n+1))))
 		}
 	}
 	maybe = slices.Clone(sure)
@@ -252,10 +251,13 @@ func (c *clause) restOn(p *part) (cond, error) {
 	case !c.rest, c.restFlags != 0 && p.flags&c.restFlags == 0:
 		return never, nil
 	case c.restFlags != 0:
-		flags = cond{"(flags & ?) > 0", args{c.restFlags}, colFlags}
+		flags = hasFlag(c.restFlags)
 	}
 	if c.everywhere {
 		return flags, nil
+	}
+	if p.place.strays {
+		return flags, nil // they are few, and of all stretches
 	}
 	set, err := p.may(c.hashes)
 	if err != nil {
@@ -271,147 +273,13 @@ func (c *groupClause) on(p *part) (between, error) {
 		return between{}, &partError{p.place, err}
 	}
 	set := e.matching(&groups[c.group], &c.expr, c.literal)
-	column := columnNames[4+c.group]
-	bit := uint32(colGroups) << c.group
-	sure := inCodes(column, bit, set)
+	sure := inCodes(c.group, set)
 	if c.expr.Op == "text" && p.flags&bodyExpired != 0 {
-		sure = all(sure, cond{"(flags & ?) = 0", args{uint8(bodyExpired)}, colFlags}) // of the body's copy of a header's field nothing is left
+		sure = all(sure, not(hasFlag(bodyExpired))) // of the body's copy of a header's field nothing is left
 	}
 	maybe := sure
 	if p.lost[c.group] {
-		maybe = anyOf(sure, cond{column + " = ?", args{uint32(0)}, bit})
+		maybe = anyOf(sure, isLost(c.group))
 	}
 	return between{sure, maybe}, nil
-}
-
-// A cond is a condition in SQL. Its text is made of the names in columnNames
-// and of question marks; every value is bound.
-type cond struct {
-	sql     string
-	args    args
-	columns uint32
-}
-
-var (
-	always = cond{sql: "TRUE"}
-	never  = cond{sql: "FALSE"}
-)
-
-func (c cond) is(d cond) bool { return c.sql == d.sql }
-
-func all(conds ...cond) cond { return join(" AND ", always, never, conds) }
-
-func anyOf(conds ...cond) cond { return join(" OR ", never, always, conds) }
-
-// join joins conditions; neutral ones are left out, and one that decides all is
-// the result.
-func join(op string, neutral, decides cond, conds []cond) cond {
-	var texts []string
-	out := cond{}
-	for i, c := range conds {
-		if c.is(decides) {
-			return decides
-		}
-		same := func(d cond) bool { return d.sql == c.sql && slices.EqualFunc(d.args, c.args, sameArg) }
-		if c.is(neutral) || slices.ContainsFunc(conds[:i], same) {
-			continue
-		}
-		texts = append(texts, c.sql)
-		out.args = append(out.args, c.args...)
-		out.columns |= c.columns
-	}
-	switch len(texts) {
-	case 0:
-		return neutral
-	case 1:
-		out.sql = texts[0]
-	default:
-		out.sql = "(" + strings.Join(texts, op) + ")"
-	}
-	return out
-}
-
-func sameArg(a, b any) bool { return a == b }
-
-func not(c cond) cond {
-	switch {
-	case c.is(always):
-		return never
-	case c.is(never):
-		return always
-	}
-	return cond{"NOT (" + c.sql + ")", c.args, c.columns}
-}
-
-// fewCodes is up to how many values are written as IN; more become a string of bits.
-const fewCodes = 8
-
-func inCodes(column string, columns uint32, set codeSet) cond {
-	if set.n == 0 {
-		return never
-	}
-	if set.n <= fewCodes {
-		var codes args
-		for code := uint32(1); int(code) <= set.size; code++ {
-			if set.has(code) {
-				codes = append(codes, code)
-			}
-		}
-		return cond{column + " IN (?" + strings.Repeat(", ?", len(codes)-1) + ")", codes, columns}
-	}
-	b := make([]byte, set.size+1)
-	for code := range b {
-		b[code] = '0' + byte(set.bits[code/64]>>(code%64)&1)
-	}
-	return cond{"get_bit(CAST(? AS BIT), CAST(" + column + " AS INTEGER)) = 1", args{string(b)}, columns}
-}
-
-// inStretches is true of the rows of these stretches.
-func (p *part) inStretches(set stretchSet) cond {
-	n := set.count()
-	if n == p.stretches() {
-		return always
-	}
-	if n > fewCodes {
-		b := make([]byte, p.stretches())
-		for i := range b {
-			b[i] = '0'
-			if set.has(i) {
-				b[i] = '1'
-			}
-		}
-		shift := int64(bits.TrailingZeros(uint(p.stretch)))
-		return cond{"get_bit(CAST(? AS BIT), CAST((seq - ?) >> ? AS INTEGER)) = 1", args{string(b), int64(p.first), shift}, colSeq}
-	}
-	conds := []cond{}
-	for i := range p.stretches() {
-		if from := int64(p.first) + int64(i*p.stretch); set.has(i) {
-			conds = append(conds, cond{"seq BETWEEN ? AND ?", args{from, from + int64(p.stretch) - 1}, colSeq})
-		}
-	}
-	return anyOf(conds...)
-}
-
-// from is true of the rows that occurred at t or later.
-func (p *part) from(at time.Time) cond {
-	ms, ns := at.UnixMilli(), int32(at.Nanosecond()%1e6)
-	switch {
-	case !at.After(timeOf(p.earliest)):
-		return always
-	case at.After(timeOf(p.latest)):
-		return never
-	case ns == 0:
-		return cond{"t >= ?", args{ms}, colTime}
-	}
-	return cond{"(t > ? OR t = ? AND ns >= ?)", args{ms, ms, ns}, colTime | colNanos}
-}
-
-func (p *part) fromSeq(seq uint64) cond {
-	switch {
-	case seq <= p.first:
-		return always
-	case seq >= p.until:
-		return never
-	}
-	return cond{"seq >= ?", args{int64(seq)}, colSeq}
 }

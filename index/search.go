@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"example.com/evident/proof"
+	"example.com/evident/trail"
 )
 
 // A Query asks for the records that match a filter, among the first Size.
@@ -24,6 +25,8 @@ type Query struct {
 	// For Search only.
 	Limit  int    // hits of a page; 50 if zero, 1,000 at most
 	Cursor string // Next of the page before; it carries the Size
+
+	search bool // look at strays by themselves
 }
 
 // A Hit is a record that matches.
@@ -118,7 +121,7 @@ func (x *Index) askOnce(ctx context.Context, q Query, do func(ctx context.Contex
 		a.plan, err = newPlan(q.Expr, func(t time.Time) (uint64, error) { return x.seqAt(ctx, t, a.size) })
 	}
 	if err == nil {
-		a.parts = x.snapshot(a.size)
+		a.parts = x.snapshot(a.size, q.search)
 		err = do(ctx, a)
 		x.release(a.parts)
 	}
@@ -153,6 +156,7 @@ func (x *Index) Search(ctx context.Context, q Query) (Page, error) {
 			return Page{}, err
 		}
 	}
+	q.search = true
 	var page Page
 	err := x.ask(ctx, q, x.cfg.Deadline, func(ctx context.Context, a *asking) error {
 		hits, err := a.newest(ctx, after, q.Limit+1)
@@ -186,42 +190,85 @@ func (a *asking) newest(ctx context.Context, after *key, n int) ([]key, error) {
 		if len(hits) == n && hits[n-1].occurred > window[0].latest {
 			break
 		}
-		var floor *key
-		if len(hits) == n {
-			floor = &hits[n-1]
-		}
-		found := make([][]key, len(window))
-		err := parallel(len(window), runtime.GOMAXPROCS(0), func(i int) (err error) {
-			found[i], err = a.newestOf(ctx, &window[i], after, floor, n)
-			window[i].undecided = err != nil
-			return err
-		})
+		found, err := a.window(ctx, window, after, hits, n)
 		if err != nil {
 			return nil, err
 		}
-		hits = slices.Concat(append(found, hits)...)
-		slices.SortFunc(hits, func(k, l key) int { return l.compare(k) })
-		hits = hits[:min(n, len(hits))]
+		hits = found
 	}
 	return hits, nil
 }
 
-// newestOf returns the newest matches of one part below after and not below floor.
-func (a *asking) newestOf(ctx context.Context, p *part, after, floor *key, n int) ([]key, error) {
-	b, err := a.plan.on(p)
+// window adds the newest matches of a few parts to hits. What columns decide is
+// asked of all at once; what must be read from the trail part by part, so that
+// nothing is read in vain, since the trail itself reads on all processors.
+func (a *asking) window(ctx context.Context, parts []part, after *key, hits []key, n int) ([]key, error) {
+	conds := make([]between, len(parts))
+	found := make([][]key, len(parts))
+	var floor *key
+	if len(hits) == n {
+		floor = &hits[n-1]
+	}
+	err := parallel(len(parts), runtime.GOMAXPROCS(0), func(i int) (err error) {
+		p := &parts[i]
+		conds[i], err = a.plan.on(p)
+		if err == nil && conds[i].exact() {
+			found[i], err = a.newestOf(ctx, p, conds[i], after, floor, n)
+			p.undecided = err != nil
+		}
+		return err
+	})
 	if err != nil {
 		return nil, err
+	}
+	hits = merge(n, append(found, hits)...)
+	for i := range parts {
+		p := &parts[i]
+		if !p.undecided {
+			continue
+		}
+		missing := n // what is newer than all of the part needs no company from it
+		for _, k := range hits {
+			if k.occurred > p.latest {
+				missing--
+			}
+		}
+		floor = nil
+		if len(hits) == n {
+			floor = &hits[n-1]
+		}
+		more, err := a.newestOf(ctx, p, conds[i], after, floor, missing)
+		if err != nil {
+			return nil, err
+		}
+		p.undecided = false
+		hits = merge(n, hits, more)
+	}
+	return hits, nil
+}
+
+// merge returns the newest n of all lists.
+func merge(n int, lists ...[]key) []key {
+	hits := slices.Concat(lists...)
+	slices.SortFunc(hits, func(k, l key) int { return l.compare(k) })
+	return hits[:min(n, len(hits))]
+}
+
+// newestOf returns the newest matches of one part below after and not below floor.
+func (a *asking) newestOf(ctx context.Context, p *part, b between, after, floor *key, n int) ([]key, error) {
+	if n == 0 {
+		return nil, nil
 	}
 	where := []cond{b.maybe, p.within()}
 	if after != nil {
 		where = append(where, p.below(*after))
 	}
 	if floor != nil {
-		where = append(where, p.from(timeOf(floor.occurred)))
+		where = append(where, p.since(timeOf(floor.occurred)))
 	}
 	if b.exact() {
-		rows, err := a.list(ctx, p, all(where...), always, "t DESC, ns DESC, seq DESC", n)
-		a.looked.Add(p.until - p.first)
+		rows, err := a.list(ctx, p, all(where...), always, newestFirst, n)
+		a.looked.Add(p.records)
 		var hits []key
 		for _, r := range rows {
 			hits = append(hits, r.key)
@@ -231,13 +278,13 @@ func (a *asking) newestOf(ctx context.Context, p *part, after, floor *key, n int
 	var hits []key
 	for {
 		const atOnce = 1 << 13
-		rows, err := a.list(ctx, p, all(where...), b.sure, "t DESC, ns DESC, seq DESC", atOnce)
+		rows, err := a.list(ctx, p, all(where...), b.sure, newestFirst, atOnce)
 		if err != nil {
 			return nil, err
 		}
 		hits, err = a.decide(ctx, hits, rows, n)
 		if err != nil || len(hits) >= n || len(rows) < atOnce {
-			a.looked.Add(p.until - p.first)
+			a.looked.Add(p.records)
 			return hits, err
 		}
 		where = append(where, p.below(rows[len(rows)-1].key))
@@ -277,16 +324,19 @@ func (a *asking) evidence(ctx context.Context, rows []row, each func(h *proof.He
 	if len(seqs) == 0 {
 		return matches, nil
 	}
-	records, err := a.index.cfg.Trail.Read(ctx, seqs)
+	records, err := a.records(ctx, seqs)
 	if err != nil {
 		return nil, fmt.Errorf("search trail: %w", err)
 	}
-	a.read.Add(uint64(len(records)))
+	a.read.Add(uint64(len(seqs)))
+	n := 0
 	for i := range records {
 		r := &records[i]
-		v := proof.View{Fields: r.Fields}
-		if a.expr.Eval(&r.Header, &v) == proof.True {
-			matches[at[i]] = true
+		for seqs[n] != r.Header.Seq {
+			n++
+		}
+		if v := (proof.View{Fields: r.Fields}); a.expr.Eval(&r.Header, &v) == proof.True {
+			matches[at[n]] = true
 			if each != nil {
 				each(&r.Header, r.Fields)
 			}
@@ -295,26 +345,48 @@ func (a *asking) evidence(ctx context.Context, rows []row, each func(h *proof.He
 	return matches, nil
 }
 
+// records reads the records seqs, at least those that match, in this order.
+func (a *asking) records(ctx context.Context, seqs []uint64) ([]trail.Record, error) {
+	if s, ok := a.index.cfg.Trail.(sifter); ok {
+		return s.Sift(ctx, seqs, func(body []byte) bool { return possible(&a.expr, body) })
+	}
+	return a.index.cfg.Trail.Read(ctx, seqs)
+}
+
 // A row is one of a list: a record that may match.
 type row struct {
 	key
 	sure bool // it matches for sure
 }
 
-// list returns rows of a part.
-func (a *asking) list(ctx context.Context, p *part, where, sure cond, order string, limit int) ([]row, error) {
+// An order is that of a list of rows.
+type order string
+
+const (
+	newestFirst order = " ORDER BY t DESC, ns DESC, seq DESC LIMIT ?"
+	bySeq       order = " ORDER BY seq LIMIT ?"
+	noLimit           = 1 << 40
+)
+
+// list returns the first rows of a part for which where is true.
+func (a *asking) list(ctx context.Context, p *part, where, sure cond, by order, limit int) ([]row, error) {
 	if where.is(never) {
 		return nil, nil
 	}
-	columns := where.columns | sure.columns | colTime | colNanos | colSeq
-	query := "SELECT t, ns, seq, " + sure.sql + " FROM " + p.table(columns) + " WHERE " + where.sql + " ORDER BY " + order
-	bound := slices.Concat(sure.args, where.args)
-	if limit > 0 {
-		query += " LIMIT ?"
-		bound = append(bound, int64(limit))
+	if p.place.tail != nil {
+		if by == newestFirst {
+			return p.newest(where, sure, limit), nil
+		}
+		var rows []row
+		p.each(where, func(t *tail, i int) {
+			rows = append(rows, row{key{t.t[i]*1e6 + int64(t.ns[i]), uint64(t.seqs[i])}, sure.of(t, i)})
+		})
+		return rows, nil
 	}
+	query := "SELECT t, ns, seq, " + sure.sql + " FROM " + p.place.block.table + " WHERE " + where.sql + string(by)
+	bound := append(slices.Concat(sure.args, where.args), int64(limit))
 	var rows []row
-	err := a.index.duck.rows(ctx, query, bound, func(scan func(...any) error) error {
+	err := a.index.duck.rows(ctx, p, query, bound, func(scan func(...any) error) error {
 		var t, seq int64
 		var ns int32
 		var r row
@@ -325,22 +397,7 @@ func (a *asking) list(ctx context.Context, p *part, where, sure cond, order stri
 		rows = append(rows, r)
 		return nil
 	})
-	if err != nil {
-		return nil, &partError{p.place, err}
-	}
-	return rows, nil
-}
-
-// below is true of the rows that come after k in a search.
-func (p *part) below(k key) cond {
-	if k.occurred > p.latest {
-		return always
-	}
-	t, ns := splitTime(k.occurred)
-	return cond{
-		"(t < ? OR t = ? AND (ns < ? OR ns = ? AND seq < ?))",
-		args{t, t, ns, ns, int64(k.seq)}, colTime | colNanos | colSeq,
-	}
+	return rows, err
 }
 
 // cursor writes where a page ended, of which trail and which filter.

@@ -18,6 +18,7 @@ type tail struct {
 	// their snapshot.
 	t     []int64
 	ns    []int32
+	seqs  []int64
 	flags []uint8
 	codes [groupCount][]uint32
 
@@ -48,7 +49,7 @@ const seenTokens = 2048
 func newTail(first uint64, records int) *tail {
 	t := &tail{
 		first: first, stretch: stretchOf(records), seed: maphash.MakeSeed(), seen: make([]uint64, seenTokens),
-		t: make([]int64, records), ns: make([]int32, records), flags: make([]uint8, records),
+		t: make([]int64, records), ns: make([]int32, records), seqs: make([]int64, records), flags: make([]uint8, records),
 	}
 	for g := range t.codes {
 		t.codes[g] = make([]uint32, records)
@@ -81,6 +82,7 @@ func (t *tail) addRow(r *Row) {
 	}
 	t.earliest, t.latest = min(t.earliest, r.occurred), max(t.latest, r.occurred)
 	t.t[t.n], t.ns[t.n] = splitTime(r.occurred)
+	t.seqs[t.n] = int64(r.seq)
 	t.flags[t.n] = r.flags
 	t.facts.flags |= r.flags
 	var parts [groupCount][maxParts][]byte
@@ -172,3 +174,39 @@ func (t *tail) end() uint64 { return t.first + uint64(t.n) }
 
 // room is how many more rows there is room for.
 func (t *tail) room() int { return len(t.t) - t.n }
+
+// each calls do for the rows of a part that is a tail for which where is true.
+func (p *part) each(where cond, do func(t *tail, row int)) {
+	if where.is(never) {
+		return
+	}
+	for row := range p.rows {
+		if where.row == nil || where.row(p.place.tail, row) {
+			do(p.place.tail, row)
+		}
+	}
+}
+
+// newest returns the newest n rows for which where is true, newest first.
+func (p *part) newest(where, sure cond, n int) []row {
+	var rows []row
+	floor := key{occurred: -1 << 63}
+	later := func(a, b row) int { return b.compare(a.key) }
+	t := p.place.tail
+	for i := p.rows - 1; i >= 0; i-- { // most come in the order of time, so that the floor soon rises
+		if !where.of(t, i) {
+			continue
+		}
+		r := row{key{t.t[i]*1e6 + int64(t.ns[i]), uint64(t.seqs[i])}, sure.of(t, i)}
+		if r.compare(floor) < 0 {
+			continue
+		}
+		if rows = append(rows, r); len(rows) >= 2*n+1024 {
+			slices.SortFunc(rows, later)
+			rows = rows[:n]
+			floor = rows[n-1].key
+		}
+	}
+	slices.SortFunc(rows, later)
+	return rows[:min(n, len(rows))]
+}

@@ -1,0 +1,216 @@
+package index
+
+import (
+	"math/bits"
+	"slices"
+	"strings"
+	"time"
+)
+
+// A cond is a condition on rows: in SQL for blocks, as a function for tails.
+// The text is made of column names and question marks; every value is bound.
+type cond struct {
+	sql  string
+	args args
+	row  func(t *tail, row int) bool // nil of always and never
+}
+
+var (
+	always = cond{sql: "TRUE"}
+	never  = cond{sql: "FALSE"}
+)
+
+func (c cond) is(d cond) bool { return c.sql == d.sql }
+
+// of says whether the condition is true of a row of a tail.
+func (c cond) of(t *tail, row int) bool {
+	if c.row == nil {
+		return c.is(always)
+	}
+	return c.row(t, row)
+}
+
+func (c cond) equal(d cond) bool {
+	return c.sql == d.sql && slices.EqualFunc(c.args, d.args, func(a, b any) bool { return a == b })
+}
+
+func all(conds ...cond) cond {
+	conds, decided := simplify(always, never, conds)
+	if decided || len(conds) < 2 {
+		return conds[0]
+	}
+	c := join(" AND ", conds)
+	c.row = func(t *tail, row int) bool {
+		for i := range conds {
+			if !conds[i].row(t, row) {
+				return false
+			}
+		}
+		return true
+	}
+	return c
+}
+
+func anyOf(conds ...cond) cond {
+	conds, decided := simplify(never, always, conds)
+	if decided || len(conds) < 2 {
+		return conds[0]
+	}
+	c := join(" OR ", conds)
+	c.row = func(t *tail, row int) bool {
+		for i := range conds {
+			if conds[i].row(t, row) {
+				return true
+			}
+		}
+		return false
+	}
+	return c
+}
+
+// simplify leaves out what is neutral or stands twice. If one condition decides
+// all, it is alone in the result, which is never empty.
+func simplify(neutral, decides cond, conds []cond) (rest []cond, decided bool) {
+	for _, c := range conds {
+		if c.is(decides) {
+			return []cond{decides}, true
+		}
+		if !c.is(neutral) && !slices.ContainsFunc(rest, c.equal) {
+			rest = append(rest, c)
+		}
+	}
+	if len(rest) == 0 {
+		return []cond{neutral}, true
+	}
+	return rest, false
+}
+
+func join(op string, conds []cond) (out cond) {
+	var texts []string
+	for _, c := range conds {
+		texts = append(texts, c.sql)
+		out.args = append(out.args, c.args...)
+	}
+	out.sql = "(" + strings.Join(texts, op) + ")"
+	return out
+}
+
+func not(c cond) cond {
+	switch {
+	case c.is(always):
+		return never
+	case c.is(never):
+		return always
+	}
+	return cond{"NOT (" + c.sql + ")", c.args, func(t *tail, row int) bool { return !c.row(t, row) }}
+}
+
+func hasFlag(flag uint8) cond {
+	return cond{"(flags & ?) > 0", args{flag}, func(t *tail, row int) bool { return t.flags[row]&flag > 0 }}
+}
+
+// isLost is true of rows whose entry of a group was not kept.
+func isLost(group int) cond {
+	return cond{columnNames[4+group] + " = ?", args{uint32(0)}, func(t *tail, row int) bool { return t.codes[group][row] == 0 }}
+}
+
+// few is up to how many values are written one by one; more become a string of bits.
+const few = 8
+
+func inCodes(group int, set codeSet) cond {
+	if set.n == 0 {
+		return never
+	}
+	c := cond{row: func(t *tail, row int) bool { return set.has(t.codes[group][row]) }}
+	column := columnNames[4+group]
+	if set.n <= few {
+		for code := uint32(1); int(code) <= set.size; code++ {
+			if set.has(code) {
+				c.args = append(c.args, code)
+			}
+		}
+		c.sql = column + " IN (?" + strings.Repeat(", ?", len(c.args)-1) + ")"
+		return c
+	}
+	b := make([]byte, set.size+1)
+	for code := range b {
+		b[code] = '0' + byte(set.bits[code/64]>>(code%64)&1)
+	}
+	c.sql, c.args = "get_bit(CAST(? AS BIT), CAST("+column+" AS INTEGER)) = 1", args{string(b)}
+	return c
+}
+
+// inStretches is true of the rows of these stretches.
+func (p *part) inStretches(set stretchSet) cond {
+	n, first, stretch := set.count(), p.place.first, p.stretch()
+	if n == 0 {
+		return never
+	}
+	c := cond{row: func(t *tail, row int) bool { return set.has(row / stretch) }}
+	if n > few {
+		b := make([]byte, p.stretches())
+		for i := range b {
+			b[i] = '0'
+			if set.has(i) {
+				b[i] = '1'
+			}
+		}
+		c.sql = "get_bit(CAST(? AS BIT), CAST((seq - ?) >> ? AS INTEGER)) = 1"
+		c.args = args{string(b), int64(first), int64(bits.TrailingZeros(uint(stretch)))}
+		return c
+	}
+	var texts []string
+	for i := range p.stretches() {
+		if from := int64(first) + int64(i*stretch); set.has(i) {
+			texts = append(texts, "seq BETWEEN ? AND ?")
+			c.args = append(c.args, from, from+int64(stretch)-1)
+		}
+	}
+	c.sql = "(" + strings.Join(append(texts, "FALSE"), " OR ") + ")"
+	return c
+}
+
+// since is true of the rows that occurred at a time or later.
+func (p *part) since(at time.Time) cond {
+	switch {
+	case !at.After(timeOf(p.earliest)):
+		return always
+	case at.After(timeOf(p.latest)):
+		return never
+	}
+	t, ns := splitTime(at.UnixNano()) // it is between two times that have one
+	row := func(tail *tail, row int) bool { return tail.t[row] > t || tail.t[row] == t && tail.ns[row] >= ns }
+	if ns == 0 {
+		return cond{"t >= ?", args{t}, row}
+	}
+	return cond{"(t > ? OR t = ? AND ns >= ?)", args{t, t, ns}, row}
+}
+
+// sinceSeq is true of the record seq and those behind it.
+func (p *part) sinceSeq(seq uint64) cond {
+	switch {
+	case seq <= p.first:
+		return always
+	case seq >= p.until:
+		return never
+	}
+	return sinceSeq(seq)
+}
+
+func sinceSeq(seq uint64) cond {
+	return cond{"seq >= ?", args{int64(seq)}, func(t *tail, row int) bool { return t.seqs[row] >= int64(seq) }}
+}
+
+// below is true of the rows that come after k in a search.
+func (p *part) below(k key) cond {
+	if k.occurred > p.latest {
+		return always
+	}
+	t, ns := splitTime(k.occurred)
+	return cond{
+		"(t < ? OR t = ? AND (ns < ? OR ns = ? AND seq < ?))", args{t, t, ns, ns, int64(k.seq)},
+		func(tail *tail, row int) bool {
+			return key{tail.t[row]*1e6 + int64(tail.ns[row]), uint64(tail.seqs[row])}.compare(k) < 0
+		},
+	}
+}

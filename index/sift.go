@@ -1,0 +1,106 @@
+package index
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"example.com/evident/proof"
+	"example.com/evident/trail"
+)
+
+// A sifter is a trail that can leave out, before it verifies them, records that
+// are not wanted for what their body says. What it returns is verified like
+// everything that leaves the trail. To compute the digest of a body takes ten
+// times as long as to see that a word is not in it.
+type sifter interface {
+	Sift(ctx context.Context, seqs []uint64, keep func(body []byte) bool) ([]trail.Record, error)
+}
+
+// possible reports whether a record with this body may match e; true if that
+// cannot be told by a look at the bytes.
+func possible(e *proof.Expr, body []byte) bool {
+	may := func(arg proof.Expr) bool { return possible(&arg, body) }
+	switch e.Op {
+	case "all":
+		return !slices.ContainsFunc(e.Args, func(arg proof.Expr) bool { return !may(arg) })
+	case "any":
+		return slices.ContainsFunc(e.Args, may)
+	case "text":
+		return mayHold(body, longestWord([]byte(e.Value)))
+	case "is":
+		if slices.ContainsFunc(e.Fields, func(f string) bool { return f[0] != '/' }) {
+			return true // the body need not say what the header says
+		}
+		return !slices.ContainsFunc(literals(e.Value), func(part []byte) bool { return !mayHold(body, longestWord(part)) })
+	}
+	return true
+}
+
+// longestWord is the longest run of word characters in b, in lower case: those
+// stand in a body as they are, or as \u escapes.
+func longestWord(b []byte) []byte {
+	words := bytes.FieldsFunc(b, func(r rune) bool { return r < 0x80 && wordClass[byte(r)] == 0 })
+	if len(words) == 0 {
+		return nil
+	}
+	return appendFolded(nil, slices.MaxFunc(words, func(a, b []byte) int { return len(a) - len(b) }))
+}
+
+func mayHold(body, word []byte) bool {
+	return len(word) == 0 || containsFold(body, word) || bytes.Contains(body, []byte(`\u`))
+}
+
+// frequent are the characters of JSON events from the most frequent on, more or less.
+const frequent = "eitaonrsc0d1l2um345p6789fgbvhyw_kxjqz"
+
+// containsFold reports whether word, which is in lower case, is in body in any
+// case. It looks for the rarest character of word.
+func containsFold(body, word []byte) bool {
+	rarest, rank := 0, -1
+	for i, c := range word {
+		r := bytes.IndexByte([]byte(frequent), c)
+		if r < 0 {
+			r = len(frequent)
+		}
+		if r > rank {
+			rarest, rank = i, r
+		}
+	}
+	lower := word[rarest]
+	if containsAt(body, word, rarest, lower) {
+		return true
+	}
+	if lower < 'a' || lower > 'z' {
+		return false
+	}
+	return containsAt(body, word, rarest, lower-('a'-'A'))
+}
+
+// containsAt looks for places where the character at of word is spelled c.
+func containsAt(body, word []byte, at int, c byte) bool {
+	for p := at; p < len(body); p++ {
+		i := bytes.IndexByte(body[p:], c)
+		if i < 0 {
+			return false
+		}
+		if p += i; p-at+len(word) <= len(body) && equalFold(body[p-at:], word) {
+			return true
+		}
+	}
+	return false
+}
+
+// equalFold reports whether b begins with word, which is in lower case.
+func equalFold(b, word []byte) bool {
+	for i, c := range word {
+		d := b[i]
+		if 'A' <= d && d <= 'Z' {
+			d += 'a' - 'A'
+		}
+		if d != c {
+			return false
+		}
+	}
+	return true
+}
