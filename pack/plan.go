@@ -33,11 +33,7 @@ func (b *builder) plan(ctx context.Context) (err error) {
 		return err
 	}
 	for _, m := range b.manifests {
-		span := m.OccurredAt
-		if b.o.By == ByAt {
-			span = m.At
-		}
-		b.addPiece(m.Until, !span.Last.Before(b.o.From) && span.First.Before(b.o.Until))
+		b.addPiece(m.Until, m.Touches(b.o.By, b.o.From, b.o.Until))
 	}
 	b.addPiece(b.checkpoint.Size, true)
 	return b.writeText("manifests.jsonl", func(w io.Writer) error {

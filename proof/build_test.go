@@ -145,11 +145,11 @@ type rec struct {
 type disclose int
 
 const (
-	hide    disclose = iota // not at all
-	whole                   // body and seed
-	part                    // without /actor/email and /actor/name
-	grudge                  // in others: only /actor/email
-	skipped                 // not even where it should be
+	hide   disclose = iota // not at all
+	whole                  // body and seed
+	part                   // without /actor/email and /actor/name
+	grudge                 // only /actor/email
+	open                   // every field, one by one
 )
 
 // plan is a pack to be built, with a hook at every stage, in the order of the
@@ -358,21 +358,22 @@ func (p *plan) build(t testing.TB) (map[string][]byte, []byte) {
 		r := p.records[i]
 		if r.action == "segment.seal" && r.body == "" && r.detail == "" {
 			until := p.seals[sealed()]
-			counts := map[string]int{}
+			counts := map[string][]built{}
 			for _, b := range tr.records[first:until] {
-				counts[b.header.Source+"\x00"+b.header.Action]++
+				key := b.header.Source + "\x00" + b.header.Action
+				counts[key] = append(counts[key], b)
 			}
 			var list []obj
-			for k, n := range counts {
+			for k, of := range counts {
 				source, action, _ := strings.Cut(k, "\x00")
-				list = append(list, obj{"source", source, "action", action, "records", n})
+				list = append(list, obj{"source", source, "action", action, "records", len(of), "occurred_at", span(of, occurredAt)})
 			}
 			slices.SortFunc(list, func(a, b obj) int {
 				return strings.Compare(a[1].(string)+"\x00"+a[3].(string), b[1].(string)+"\x00"+b[3].(string))
 			})
 			root := tr.root(until)
 			m := obj{"format", "evident.segment/1", "origin", origin, "segment", sealed(), "first", first, "until", until, "previous", prevHash,
-				"root", hex.EncodeToString(root[:]), "at", span(tr.records[first:until], recordedAt), "occurred_at", span(tr.records[first:until], occurredAt),
+				"root", hex.EncodeToString(root[:]), "at", span(tr.records[first:until], recordedAt),
 				"counts", list, "files", []obj{{"name", "bodies", "bytes", 17}}, "checkpoint", p.signer.checkpoint(until, root)}
 			if p.manifest != nil {
 				p.manifest(sealed(), m)
@@ -622,7 +623,7 @@ func population(tr *trail, seqs []int, how map[int]disclose) []byte {
 			}
 			for _, p := range slices.Backward(strings.Fields(pointers)) {
 				for _, f := range b.fields {
-					if f.Pointer == p && (how[seq] == whole || p != "/actor/email" && p != "/actor/name") {
+					if f.Pointer == p && (how[seq] != part || p != "/actor/email" && p != "/actor/name") {
 						if json.Unmarshal(f.Value, &cell) != nil {
 							cell = string(f.Value)
 						}

@@ -107,6 +107,9 @@ var damages = []damage{
 	{"another format", "pack.json: is not well formed", func(p *plan) { p.info = func(o obj) { o.set("format", "evident.pack/2") } }},
 	{"a time with an offset", "pack.json: is not well formed", func(p *plan) { p.info = func(o obj) { o.set("made_at", "2026-04-02T08:00:00+02:00") } }},
 	{"an unknown op", "pack.json: is not well formed", func(p *plan) { p.filter.set("expr", obj{"op", "maybe"}) }},
+	{"a number that not every language holds", "pack.json: is not well formed", func(p *plan) {
+		p.info = func(o obj) { o.get("omissions").([]obj)[0].set("records", uint64(1<<63)) }
+	}},
 	{"a file that is not listed", "pack.json: is not well formed", func(p *plan) {
 		p.info = func(o obj) { o.set("files", o.get("files").([]obj)[1:]) }
 	}},
@@ -129,6 +132,11 @@ var damages = []damage{
 	{"a note of another format", "pack.note: is not well formed", func(p *plan) { p.note = func(s string) string { return s + "more\n" } }},
 	{"a file changed", "records.jsonl: is not what pack.json lists", func(p *plan) {
 		p.pack = func(e []zipEntry) []zipEntry { e[8] = store("records.jsonl", "{}\n"); return e }
+	}},
+	{"another checksum of pack.json", "zip: is not a zip in the form of evident.pack/1", func(p *plan) { p.pack = func(e []zipEntry) []zipEntry { e[0].crc++; return e } }},
+	{"another checksum of pack.note", "zip: is not a zip in the form of evident.pack/1", func(p *plan) { p.pack = func(e []zipEntry) []zipEntry { e[1].crc++; return e } }},
+	{"a note of another version", "pack.note: is not well formed", func(p *plan) {
+		p.note = func(s string) string { return strings.Replace(s, "pack/1", "pack/2", 1) }
 	}},
 	{"another checksum", "zip: is not a zip in the form of evident.pack/1", func(p *plan) { p.pack = func(e []zipEntry) []zipEntry { e[4].crc++; return e } }},
 	{"bytes behind a packed file", "zip: is not a zip in the form of evident.pack/1", repack("index.html", func(b []byte) []byte { return append(b, "behind"...) })},
@@ -173,6 +181,28 @@ var damages = []damage{
 	{"tree.json with a member too many", "tree.json: is not well formed", func(p *plan) { p.lines = swap("tree.json", `{"size"`, `{"time":0,"size"`) }},
 	{"a number with a fraction", "tree.json: is not well formed", func(p *plan) { p.lines = swap("tree.json", `"from":0`, `"from":0.0`) }},
 	{"pieces that leave one out", "tree.json: does not fit", func(p *plan) { p.lines = swap("tree.json", `"from":3`, `"from":4`) }},
+	{"a piece that is run and gap", "tree.json: is not well formed", func(p *plan) {
+		p.tree = func(o obj) { o.get("pieces").([]obj)[0] = append(o.get("pieces").([]obj)[0], "prev", proof.Hash{}) }
+	}},
+	{"a piece that is neither", "tree.json: is not well formed", func(p *plan) {
+		p.tree = func(o obj) { o.get("pieces").([]obj)[0] = o.get("pieces").([]obj)[0][:4] }
+	}},
+	{"an empty piece", "tree.json: does not fit", func(p *plan) {
+		p.tree = func(o obj) {
+			o.set("pieces", append([]obj{{"from", 0, "until", 0, "prev", proof.Hash{}}}, o.get("pieces").([]obj)...))
+		}
+	}},
+	{"a run cut in two", "tree.json: does not fit", func(p *plan) {
+		p.tree = func(o obj) {
+			pieces := o.get("pieces").([]obj)
+			o.set("pieces", append(pieces, obj{"from", 14, "until", 15, "prev", proof.Hash{}}))
+			pieces[1].set("until", 14)
+		}
+	}},
+	{"a first record after another", "tree.json: does not fit", func(p *plan) {
+		p.ensure = []int{0, 1, 2}
+		p.tree = func(o obj) { o.get("pieces").([]obj)[0].set("prev", proof.Hash{1}) }
+	}},
 	{"a subtree hash too many", "tree.json: does not fit", func(p *plan) {
 		p.tree = func(o obj) { o.get("pieces").([]obj)[0].set("hashes", make([]proof.Hash, 3)) }
 	}},
@@ -200,6 +230,15 @@ var damages = []damage{
 			}
 		}
 	}},
+	{"a source that went back in a gap", "headers.jsonl record 9: does not fit", func(p *plan) {
+		p.window.set("from", "2026-03-06T00:00:00Z")
+		p.ensure, p.records2 = []int{0}, map[int]disclose{11: part, 13: whole}
+		p.header = func(seq int, h *proof.Header) {
+			if seq == 9 {
+				h.SSeq = 0
+			}
+		}
+	}},
 	{"the same event twice", "headers.jsonl record 9: stands twice", func(p *plan) { p.records[9].id = "e" }},
 	// Step f.
 	{"a manifest dropped", "manifests.jsonl: does not fit", func(p *plan) { p.lines = onLines("manifests.jsonl", drop(1)) }},
@@ -222,7 +261,43 @@ var damages = []damage{
 			}
 		}
 	}},
-	{"counts that do not add up", "manifests.jsonl: does not fit", func(p *plan) { p.lines = swap("manifests.jsonl", `"records":1}`, `"records":2}`) }},
+	{"counts of too few", "manifests.jsonl: does not fit", func(p *plan) { p.lines = swap("manifests.jsonl", `"records":1,`, `"records":0,`) }},
+	{"counts that add up only in 64 bits", "manifests.jsonl: does not fit", func(p *plan) {
+		p.manifest = func(i int, m obj) {
+			n := uint64(m.get("until").(int) - m.get("first").(int))
+			m.set("counts", []obj{counted("a", 1<<63-1), counted("b", 1<<63-1), counted("c", n+2)})
+		}
+	}},
+	{"a manifest that leaves a stretch out", "manifests.jsonl: does not fit", func(p *plan) {
+		p.manifest = func(i int, m obj) {
+			if i == 1 {
+				m.set("first", 4)
+				m.set("counts", []obj{counted("a", 3)})
+			}
+		}
+	}},
+	{"a manifest of nothing", "manifests.jsonl: does not fit", func(p *plan) {
+		var root string
+		p.manifest = func(i int, m obj) {
+			switch i {
+			case 0:
+				root = m.get("root").(string)
+			case 1:
+				hash, _ := hex.DecodeString(root)
+				m.set("until", 3)
+				m.set("root", root)
+				m.set("counts", []obj{})
+				m.set("checkpoint", p.signer.checkpoint(3, tlog.Hash(hash)))
+			case 2:
+				m.set("first", 3)
+				m.set("counts", []obj{counted("a", 6)})
+			}
+		}
+	}},
+	{"a manifest with a time elsewhere", "manifests.jsonl: is not well formed", func(p *plan) {
+		p.manifest = func(i int, m obj) { m.get("at").(obj).set("first", "2026-02-01T11:00:00+01:00") }
+	}},
+	{"counts that do not add up", "manifests.jsonl: does not fit", func(p *plan) { p.lines = swap("manifests.jsonl", `"records":1,`, `"records":2,`) }},
 	{"a manifest with a member too few", "manifests.jsonl: is not well formed", func(p *plan) { p.lines = swap("manifests.jsonl", `"segment":0,`, ``) }},
 	{"no anchor", "manifests.jsonl: is not anchored", func(p *plan) { p.lines = func(f map[string][]byte) { f["anchor.jsonl"] = nil } }},
 	{"another record as anchor", "manifests.jsonl: is not anchored", func(p *plan) {
@@ -242,7 +317,7 @@ var damages = []damage{
 		p.manifest = func(i int, m obj) {
 			if i == 2 {
 				m.set("until", 16)
-				m.set("counts", []obj{{"source", "a", "action", "b", "records", 9}})
+				m.set("counts", []obj{counted("b", 9)})
 				root, _ := hex.DecodeString(m.get("root").(string))
 				m.set("checkpoint", p.signer.checkpoint(16, tlog.Hash(root)))
 			}
@@ -251,7 +326,7 @@ var damages = []damage{
 	{"a manifest that counts a pair twice", "manifests.jsonl: does not fit", func(p *plan) {
 		p.manifest = func(i int, m obj) {
 			a, b := m.get("first").(int), m.get("until").(int)
-			m.set("counts", []obj{{"source", "a", "action", "b", "records", 1}, {"source", "a", "action", "b", "records", b - a - 1}})
+			m.set("counts", []obj{counted("b", 1), counted("b", b-a-1)})
 		}
 	}},
 	{"a manifest of another format", "manifests.jsonl: is not well formed", func(p *plan) { p.manifest = func(i int, m obj) { m.set("format", "evident.segment/2") } }},
@@ -284,6 +359,13 @@ var damages = []damage{
 			l[2] = was[0] + `"previous":"` + hex.EncodeToString(sum[:]) + was[1][64:]
 			return l
 		})
+	}},
+	{"a segment left out by the wrong clock", "tree.json: hides a stretch of the window", func(p *plan) {
+		p.window.set("by", "at")
+		for i := 4; i < 7; i++ {
+			p.records[i].occurred = "2026-02-05T00:00:00Z"
+		}
+		p.ensure, p.records2 = []int{2}, map[int]disclose{8: whole, 9: whole}
 	}},
 	{"half a segment left out", "tree.json: hides a stretch of the window", func(p *plan) { p.also = []int{2} }},
 	// Step g.
@@ -360,6 +442,10 @@ var damages = []damage{
 	}},
 	{"a value that is two", "records.jsonl record 8: is not well formed", func(p *plan) { p.lines = swap("records.jsonl", `"\"SEC-8\""`, `"1,\"x\":2"`) }},
 	{"a pointer that is none", "records.jsonl record 8: is not well formed", func(p *plan) { p.lines = swap("records.jsonl", `["/why/ticket",`, `["why/ticket",`) }},
+	{"null withheld", "records.jsonl record 8: is not well formed", func(p *plan) {
+		p.records2[8] = open
+		p.lines = swap("records.jsonl", `"withheld":[]`, `"withheld":null`)
+	}},
 	{"fields by number", "records.jsonl record 8: is not well formed", func(p *plan) {
 		p.lines = func(f map[string][]byte) {
 			i := bytes.Index(f["records.jsonl"], []byte(`"fields":[[`))
@@ -416,6 +502,9 @@ var damages = []damage{
 		p.lines = onLines("population.csv", func(l []string) []string { l[2], l[3] = l[3], l[2]; return l })
 	}},
 	{"a line behind the spreadsheet", "population.csv: is not what the records say", func(p *plan) { p.lines = onLines("population.csv", double(5)) }},
+	{"half a line behind the spreadsheet", "population.csv: is not what the records say", func(p *plan) {
+		p.lines = func(f map[string][]byte) { f["population.csv"] = append(f["population.csv"], 'x') }
+	}},
 	{"a formula in the spreadsheet", "population.csv: is not what the records say", func(p *plan) { p.lines = swap("population.csv", `"'=`, `"=`) }},
 }
 
@@ -432,6 +521,11 @@ func forgedSeal(source, action string, segment int) func(p *plan) {
 		p.records[14].source, p.records[14].action, p.anchor = source, action, 14
 		p.records[14].detail = fmt.Sprintf(`{"segment":%d,"manifest":"%x"}`, segment, sum)
 	}
+}
+
+// counted is a line of counts, of records long before the window.
+func counted(action string, records any) obj {
+	return obj{"source", "a", "action", action, "records", records, "occurred_at", obj{"first", "2026-01-01T00:00:00Z", "last", "2026-01-01T00:00:00Z"}}
 }
 
 func cutLine(b []byte) (line, rest []byte, ok bool) {
@@ -507,6 +601,18 @@ func TestEveryDamageIsNamed(t *testing.T) {
 				t.Errorf("folder: got  %v\nwant %s", err, d.want)
 			}
 		})
+	}
+}
+
+// TestOnlyTheTrailSignsItsPacks: a key that is trusted, but is not the trail's,
+// may vouch for a checkpoint and not for a pack.
+func TestOnlyTheTrailSignsItsPacks(t *testing.T) {
+	p := goodPlan()
+	p.noteBy = newSigner("witness.example", "witness")
+	_, zip := p.build(t)
+	keys := append(allKeys(t, p.noteBy), allKeys(t, p.signer)...)
+	if _, err := verify(t, asZip(zip), "pack.zip", keys...); err == nil || err.Error() != "pack.note: is not signed by a trusted key" {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -24,7 +24,6 @@ type Manifest struct {
 	Previous   Hash            `json:"previous"` // hash of the manifest before
 	Root       Hash            `json:"root"`     // of the tree of size Until
 	At         Span            `json:"at"`
-	OccurredAt Span            `json:"occurred_at"`
 	Counts     []Count         `json:"counts"` // sorted by source, then action
 	Files      json.RawMessage `json:"files"`  // docs/storage.md; not looked at here
 	Checkpoint string          `json:"checkpoint"`
@@ -36,11 +35,13 @@ type Span struct {
 	Last  time.Time `json:"last"`
 }
 
-// Count is the number of records of one source and action.
+// Count is the number of records of one source and action, and when they
+// happened: one source that is late does not widen the times of the others.
 type Count struct {
-	Source  string `json:"source"`
-	Action  string `json:"action"`
-	Records uint64 `json:"records"`
+	Source     string `json:"source"`
+	Action     string `json:"action"`
+	Records    uint64 `json:"records"`
+	OccurredAt Span   `json:"occurred_at"`
 }
 
 // ManifestFormat is the Format of every manifest.
@@ -64,10 +65,28 @@ func ParseManifest(line []byte) (m Manifest, err error) {
 	if err := decode(line, &m); err != nil {
 		return m, fmt.Errorf("parse manifest: %w", err)
 	}
-	if m.Format != ManifestFormat || !inUTC(m.At.First, m.At.Last, m.OccurredAt.First, m.OccurredAt.Last) {
+	if m.Format != ManifestFormat || !m.inUTC() {
 		return m, errors.New("parse manifest: want format " + ManifestFormat + " and times in UTC")
 	}
 	return m, nil
+}
+
+func (m *Manifest) inUTC() bool {
+	times := []time.Time{m.At.First, m.At.Last}
+	for _, c := range m.Counts {
+		times = append(times, c.OccurredAt.First, c.OccurredAt.Last)
+	}
+	return inUTC(times...)
+}
+
+// Touches reports whether the segment may hold a record of the window from ≤ t
+// < until, by "at" or by "occurred_at".
+func (m *Manifest) Touches(by string, from, until time.Time) bool {
+	touches := func(s Span) bool { return !s.Last.Before(from) && s.First.Before(until) }
+	if by == "at" {
+		return touches(m.At)
+	}
+	return slices.ContainsFunc(m.Counts, func(c Count) bool { return touches(c.OccurredAt) })
 }
 
 // consistent reports whether a manifest agrees with itself: the counts add up,

@@ -123,7 +123,8 @@ func TestOddButGood(t *testing.T) {
 		"an expression with empty members": func(p *plan) {
 			p.filter.set("expr", obj{"op", "all", "args", []obj{p.filter.get("expr").(obj)}, "fields", []string{}, "value", ""})
 		},
-		"all headers": func(p *plan) { p.ensure = []int{0, 1, 2} },
+		"fields one by one": func(p *plan) { p.records2[8] = open },
+		"all headers":       func(p *plan) { p.ensure = []int{0, 1, 2} },
 		"a gap of two segments between runs": func(p *plan) {
 			p.window.set("from", "2026-03-06T00:00:00Z")
 			p.ensure, p.records2 = []int{0}, map[int]disclose{11: part, 13: whole}

@@ -82,6 +82,7 @@ type verifier struct {
 type segment struct {
 	Manifest
 	hash      Hash
+	spared    bool // its records all lie outside the window
 	disproved bool // its root is not that of the tree at its end
 }
 
@@ -249,7 +250,7 @@ func (t *TreeFile) covered() bool {
 	at := uint64(0)
 	for i, p := range t.Pieces {
 		inTurn := i == 0 || (p.Prev == nil) != (t.Pieces[i-1].Prev == nil)
-		if p.From != at || p.Until <= at || !inTurn || p.Prev == nil && len(p.Hashes) != len(subtrees(p.From, p.Until)) || at == 0 && p.Prev != nil && *p.Prev != (Hash{}) {
+		if p.From != at || p.Until <= at || !inTurn || p.Prev == nil && len(p.Hashes) != len(subtrees(p.From, p.Until)) {
 			return false
 		}
 		at = p.Until
@@ -273,6 +274,9 @@ func (v *verifier) headers(visit func(p *Piece, h *Header, leaf Hash) error) err
 			continue
 		}
 		prev := *p.Prev
+		if p.From == 0 && prev != (Hash{}) { // there is none before the first
+			return fail("tree.json", "does not fit")
+		}
 		for seq := p.From; seq < p.Until; seq++ {
 			ok := lines.Scan()
 			if !ok && !lines.malformed() {
@@ -384,8 +388,8 @@ func (v *verifier) readSegments() (all []segment, err error) {
 		); err != nil {
 			return all, err
 		}
-		m.Counts, m.Files = nil, nil // checked, and not needed to the end
-		last = segment{Manifest: m, hash: HashManifest(lines.Bytes())}
+		last = segment{Manifest: m, hash: HashManifest(lines.Bytes()), spared: !m.Touches(v.info.Window.By, v.info.Window.From, v.info.Window.Until)}
+		last.Counts, last.Files = nil, nil // checked, and not needed to the end
 		all = append(all, last)
 	}
 	return all, lines.end()
@@ -419,12 +423,7 @@ func (v *verifier) checkSegments() error {
 		at := p.From
 		for i := range v.segments {
 			s := &v.segments[i]
-			span := s.OccurredAt
-			if v.info.Window.By == "at" {
-				span = s.At
-			}
-			outside := span.Last.Before(v.info.Window.From) || !span.First.Before(v.info.Window.Until)
-			if p.Prev == nil && outside && s.First == at && s.Until <= p.Until {
+			if p.Prev == nil && s.spared && s.First == at && s.Until <= p.Until {
 				at = s.Until
 				spared++
 			}

@@ -761,8 +761,8 @@ TREE = {"size": int, "root": HASH, "pieces": [{"from": int, "until": int, "hashe
         "period?": {"checkpoint": str, "proof": [HASH]}}
 SPAN = {"first": is_time, "last": is_time}
 MANIFEST = {"format": "evident.segment/1", "origin": str, "segment": int, "first": int, "until": int, "previous": HASH,
-            "root": HASH, "at": SPAN, "occurred_at": SPAN, "counts": [{"source": str, "action": str, "records": int}],
-            "files": object, "checkpoint": str}
+            "root": HASH, "at": SPAN,
+            "counts": [{"source": str, "action": str, "records": int, "occurred_at": SPAN}], "files": object, "checkpoint": str}
 OUTSIDE, KEPT = 0, {False: 1, None: 2, True: 3}  # what is kept of each header: is it in the window, does it match
 
 # ===== Section 7: the steps. steps() is the whole procedure =====
@@ -892,9 +892,10 @@ class Verifier:
             at = piece["until"] if "prev" in piece else piece["from"]
             while at < piece["until"]:
                 must(at in segments, "tree.json", HIDDEN)
-                span = segments[at][self.by]
-                first, last = span["first"].encode()[:-1], span["last"].encode()[:-1]
-                must(last < self.start or first >= self.until, "tree.json", HIDDEN)
+                described = segments[at]
+                for span in [described["at"]] if self.by == "at" else [c["occurred_at"] for c in described["counts"]]:
+                    first, last = span["first"].encode()[:-1], span["last"].encode()[:-1]
+                    must(last < self.start or first >= self.until, "tree.json", HIDDEN)
                 at, unneeded = segments[at]["until"], unneeded + 1
             must(at == piece["until"], "tree.json", HIDDEN)
         must(not self.tree["pieces"] or "prev" in self.tree["pieces"][-1], "tree.json", HIDDEN)

@@ -476,7 +476,7 @@ func (t *Trail) Counts() map[string]uint64 {
 	counts := maps.Clone(t.counts)
 	for _, s := range t.open {
 		for key, n := range s.counts {
-			counts[key.source] += n
+			counts[key.source] += n.records
 		}
 	}
 	return counts

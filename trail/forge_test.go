@@ -133,9 +133,9 @@ func (f *forger) rewrite(rechain bool) {
 		}
 		m.Files, err = json.Marshal([]sealedFile{headers, bodies})
 		f.must(err)
-		counts := map[countKey]uint64{}
+		counts := counts{}
 		for i := range f.headers {
-			counts[countKey{f.headers[i].Source, f.headers[i].Action}]++
+			counts.add(&f.headers[i])
 		}
 		m.Counts = sortedCounts(counts)
 	})
@@ -264,7 +264,7 @@ func TestForgedInserted(t *testing.T) {
 
 func TestForgedManifestTimes(t *testing.T) {
 	f := newForger(t)
-	f.manifest(func(m *proof.Manifest) { m.OccurredAt.Last = m.OccurredAt.First })
+	f.manifest(func(m *proof.Manifest) { m.Counts[0].OccurredAt.Last = m.Counts[0].OccurredAt.First })
 	f.finds("manifest")
 }
 

@@ -92,9 +92,8 @@ func (t *Trail) seal(o *openSegment) error {
 	m := proof.Manifest{
 		Format: proof.ManifestFormat, Origin: t.origin, Segment: number, First: o.first, Until: until,
 		Previous: previous, Root: root,
-		At:         proof.Span{First: o.at.first, Last: o.at.last},
-		OccurredAt: proof.Span{First: o.occurred.first, Last: o.occurred.last},
-		Counts:     sortedCounts(o.counts), Checkpoint: string(note),
+		At:     proof.Span{First: o.at.first, Last: o.at.last},
+		Counts: sortedCounts(o.counts), Checkpoint: string(note),
 	}
 	if m.Files, err = json.Marshal(files); err != nil {
 		return err
@@ -140,13 +139,14 @@ func (t *Trail) adopt(s *segment, m Manifest) {
 	}
 }
 
-func sortedCounts(counts map[countKey]uint64) []proof.Count {
+func sortedCounts(counts map[countKey]*count) []proof.Count {
 	keys := slices.SortedFunc(maps.Keys(counts), func(a, b countKey) int {
 		return strings.Compare(a.source+"\x00"+a.action, b.source+"\x00"+b.action)
 	})
 	out := make([]proof.Count, len(keys))
 	for i, k := range keys {
-		out[i] = proof.Count{Source: k.source, Action: k.action, Records: counts[k]}
+		c := counts[k]
+		out[i] = proof.Count{Source: k.source, Action: k.action, Records: c.records, OccurredAt: proof.Span{First: c.occurred.first, Last: c.occurred.last}}
 	}
 	return out
 }

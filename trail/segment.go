@@ -47,12 +47,11 @@ type openSegment struct {
 	began time.Time  // when its first record came; owned by the appender
 
 	// Guarded by Trail.mu.
-	places   []place
-	ids      [][16]byte
-	own      []uint64 // records of source evident
-	counts   map[countKey]uint64
-	at       span
-	occurred span
+	places []place
+	ids    [][16]byte
+	own    []uint64 // records of source evident
+	counts counts
+	at     span
 
 	// reading is held while somebody reads the log; retired says that the
 	// records are in a sealed segment now, and the log is used for others.
@@ -61,6 +60,34 @@ type openSegment struct {
 }
 
 type countKey struct{ source, action string }
+
+// A count is how many records of one source and action there are, and when
+// they happened.
+type count struct {
+	records  uint64
+	occurred span
+}
+
+type counts map[countKey]*count
+
+// add counts h. A new key is a copy: h may lie in memory of the sender's.
+func (c counts) add(h *proof.Header) {
+	n, ok := c[countKey{h.Source, h.Action}]
+	if !ok {
+		n = &count{}
+		c[countKey{strings.Clone(h.Source), strings.Clone(h.Action)}] = n
+	}
+	n.records++
+	n.occurred.add(h.OccurredAt)
+}
+
+// of returns the number of records of one source and action.
+func (c counts) of(source, action string) uint64 {
+	if n, ok := c[countKey{source, action}]; ok {
+		return n.records
+	}
+	return 0
+}
 
 // A span is the earliest and the latest of some times.
 type span struct{ first, last time.Time }
@@ -75,7 +102,7 @@ func (s *span) add(t time.Time) {
 }
 
 func newOpenSegment(w *wal, last proof.Hash) *openSegment {
-	return &openSegment{wal: w, first: w.first, last: last, counts: map[countKey]uint64{}}
+	return &openSegment{wal: w, first: w.first, last: last, counts: counts{}}
 }
 
 // add notes a record that is durable in the log.
@@ -85,23 +112,12 @@ func (s *openSegment) add(p place, leaf proof.Hash, h *proof.Header) {
 	if h.Source == ownSource {
 		s.own = append(s.own, h.Seq)
 	}
-	s.count(h)
+	s.counts.add(h)
 	s.at.add(h.At)
-	s.occurred.add(h.OccurredAt)
 	s.last = leaf
 	if s.began.IsZero() {
 		s.began = h.At
 	}
-}
-
-// count counts h by source and action. The key is a copy: h may lie in memory
-// of the sender's.
-func (s *openSegment) count(h *proof.Header) {
-	key := countKey{h.Source, h.Action}
-	if _, ok := s.counts[key]; !ok {
-		key = countKey{strings.Clone(h.Source), strings.Clone(h.Action)}
-	}
-	s.counts[key]++
 }
 
 func (s *openSegment) until() uint64 { return s.first + uint64(len(s.places)) }
@@ -175,7 +191,7 @@ func (t *Trail) waitSealed() error {
 // of sealing, which would otherwise make new segments for ever.
 func (t *Trail) rollOld() error {
 	s := t.active()
-	others := uint64(len(s.places)) - s.counts[countKey{ownSource, actionSeal}] - s.counts[countKey{ownSource, actionCheck}]
+	others := uint64(len(s.places)) - s.counts.of(ownSource, actionSeal) - s.counts.of(ownSource, actionCheck)
 	if others == 0 || t.cfg.Now().Sub(s.began) < t.cfg.SealAge {
 		return nil
 	}
