@@ -56,9 +56,6 @@ func (c *release) issue() []event.Target {
 	return []event.Target{{Type: "issue", ID: c.ticket, Name: c.ticket}}
 }
 
-// releaseEvents is how many events one release makes.
-const releaseEvents = 11
-
 // release books a change as it should be: ticket, approval, review by another,
 // checks, and a deployment by the pipeline of exactly what was merged.
 func (b *book) release(c release) {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -32,8 +31,6 @@ func clause(key, value string) string { return key + ":" + filter.Quote(value) }
 
 // clauseURL is the address of the search for exactly this value.
 func clauseURL(key, value string) string { return searchURL(clause(key, value), "") }
-
-func eventURL(seq uint64) string { return "/events/" + strconv.FormatUint(seq, 10) }
 
 // fields are the fields of a body.
 type fields []proof.Field
