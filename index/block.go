@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -20,7 +21,8 @@ import (
 //
 //	<first>.duckdb   table e: a row a record, sorted by occurred_at, then seq
 //	<first>.words    head ‖ for each group: u32 packed length, u32 plain length,
-//	                 zstd(lengths of its entries ‖ entries) ‖ rows of the words ‖ crc32c
+//	                 zstd(lengths of its entries ‖ entries) ‖ rows of the words,
+//	                 each with u16 of its crc32c ‖ crc32c of the whole
 //
 // <first> is the seq of its first record in twelve digits. Numbers are little
 // endian. The words are written last and hold the checksum of the other file,
@@ -63,6 +65,10 @@ type pack struct {
 var blockMagic = [8]byte{'e', 'v', 'i', 'd', 'x', '/', '1', '\n'}
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// rowSum is the length of the checksum of a row: rows are read one by one, long
+// after the file was checked.
+const rowSum = 2
 
 func blockName(dir string, first uint64) string {
 	return filepath.Join(dir, fmt.Sprintf("%012d", first))
@@ -140,7 +146,11 @@ func writeWords(name string, t *tail, head blockHead) error {
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(plain)))
 		b = append(b, packed...)
 	}
-	b = append(b, rows...)
+	width := rowBytes(len(t.filters))
+	for row := range slices.Chunk(rows, width) {
+		b = append(b, row...)
+		b = binary.LittleEndian.AppendUint16(b, uint16(crc32.Checksum(row, castagnoli)))
+	}
 	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
 	return os.WriteFile(name, b, 0o600)
 }
@@ -233,7 +243,7 @@ func (b *block) check() error {
 		}
 	}
 	b.rows = r.Size() - int64(r.Len())
-	if b.StrayCount > maxStrays || int64(r.Len()) != int64(b.FilterBits)*int64(rowBytes(b.stretches())) {
+	if b.StrayCount > maxStrays || int64(r.Len()) != int64(b.FilterBits)*int64(rowBytes(b.stretches())+rowSum) {
 		return errors.New("the words are cut short")
 	}
 	size, sum, err := sumFile(b.name + ".duckdb")
@@ -291,14 +301,18 @@ func (b *block) dictionary(g int) (entries, error) {
 // may returns the stretches that may have a record with all these words.
 func (b *block) may(hashes []uint32) (stretchSet, error) {
 	set := allStretches(b.stretches())
-	row := make([]byte, rowBytes(b.stretches()))
+	width := rowBytes(b.stretches())
+	row := make([]byte, width+rowSum)
 	for _, h := range hashes {
 		for i := range uint32(filterHashes) {
 			p := position(h, i, int(b.FilterBits))
 			if _, err := b.words.ReadAt(row, b.rows+int64(p)*int64(len(row))); err != nil {
 				return nil, fmt.Errorf("read words: %w", err)
 			}
-			for j, c := range row {
+			if binary.LittleEndian.Uint16(row[width:]) != uint16(crc32.Checksum(row[:width], castagnoli)) {
+				return nil, errors.New("read words: a row is damaged")
+			}
+			for j, c := range row[:width] {
 				set[j/8] &^= uint64(^c) << (j % 8 * 8)
 			}
 		}

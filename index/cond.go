@@ -210,7 +210,7 @@ func (p *part) below(k key) cond {
 	return cond{
 		"(t < ? OR t = ? AND (ns < ? OR ns = ? AND seq < ?))", args{t, t, ns, ns, int64(k.seq)},
 		func(tail *tail, row int) bool {
-			return key{tail.t[row]*1e6 + int64(tail.ns[row]), uint64(tail.seqs[row])}.compare(k) < 0
+			return key{tail.occurred(row), uint64(tail.seqs[row])}.compare(k) < 0
 		},
 	}
 }

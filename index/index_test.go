@@ -167,6 +167,10 @@ func (w *world) compare(all []trail.Record, e proof.Expr) {
 	}
 	w.compareBars(q, want)
 	w.compareFacets(q, want)
+	earliest, latest, err := w.index.Span(w.ctx, q)
+	if err != nil || len(want) == 0 && !latest.IsZero() || len(want) > 0 && (!latest.Equal(want[0].Header.OccurredAt) || !earliest.Equal(want[len(want)-1].Header.OccurredAt)) {
+		w.t.Fatalf("span %s: %v to %v, %v", text(e), earliest, latest, err)
+	}
 	var seqs, wantSeqs []uint64
 	from, until := base.Add(time.Second), base.Add(time.Hour)
 	for seq, err := range w.index.Seqs(w.ctx, q, "occurred_at", from, until) {

@@ -379,7 +379,7 @@ func (a *asking) list(ctx context.Context, p *part, where, sure cond, by order, 
 		}
 		var rows []row
 		p.each(where, func(t *tail, i int) {
-			rows = append(rows, row{key{t.t[i]*1e6 + int64(t.ns[i]), uint64(t.seqs[i])}, sure.of(t, i)})
+			rows = append(rows, row{key{t.occurred(i), uint64(t.seqs[i])}, sure.of(t, i)})
 		})
 		return rows, nil
 	}

@@ -169,6 +169,9 @@ func (t *tail) may(hashes []uint32) (stretchSet, error) {
 	return set, nil
 }
 
+// occurred is the occurred_at of a row, in nanoseconds since 1970.
+func (t *tail) occurred(row int) int64 { return t.t[row]*1e6 + int64(t.ns[row]) }
+
 // end is the seq behind the last row.
 func (t *tail) end() uint64 { return t.first + uint64(t.n) }
 
@@ -197,7 +200,7 @@ func (p *part) newest(where, sure cond, n int) []row {
 		if !where.of(t, i) {
 			continue
 		}
-		r := row{key{t.t[i]*1e6 + int64(t.ns[i]), uint64(t.seqs[i])}, sure.of(t, i)}
+		r := row{key{t.occurred(i), uint64(t.seqs[i])}, sure.of(t, i)}
 		if r.compare(floor) < 0 {
 			continue
 		}
