@@ -185,7 +185,15 @@ func (p *pages) Pack(ctx context.Context, r ui.PackRequest, w io.Writer) error {
 func segmentOf(m trail.Manifest) ui.SegmentStatus {
 	s := ui.SegmentStatus{
 		Number: m.Segment, First: m.First, Until: m.Until, FirstAt: m.At.First, LastAt: m.At.Last,
-		FirstOccurred: m.OccurredAt.First, LastOccurred: m.OccurredAt.Last, Manifest: proof.HashManifest(m.Bytes),
+		Manifest: proof.HashManifest(m.Bytes),
+	}
+	for i, c := range m.Counts {
+		if i == 0 || c.OccurredAt.First.Before(s.FirstOccurred) {
+			s.FirstOccurred = c.OccurredAt.First
+		}
+		if c.OccurredAt.Last.After(s.LastOccurred) {
+			s.LastOccurred = c.OccurredAt.Last
+		}
 	}
 	var files []struct{ Bytes int64 }
 	if json.Unmarshal(m.Files, &files) == nil {
