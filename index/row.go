@@ -1,6 +1,7 @@
 package index
 
 import (
+	"strings"
 	"time"
 
 	"example.com/evident/proof"
@@ -57,6 +58,31 @@ var placeOf = func() map[string]uint8 {
 	return m
 }()
 
+// placesByLength are the pointers in placeOf by their length, which finds one of
+// them faster than hashing it does.
+var placesByLength = func() (by [24][]knownPlace) {
+	for pointer, place := range placeOf {
+		by[len(pointer)] = append(by[len(pointer)], knownPlace{pointer, place})
+	}
+	return by
+}()
+
+type knownPlace struct {
+	pointer string
+	place   uint8
+}
+
+func placeFor(pointer string) uint8 {
+	if len(pointer) < len(placesByLength) {
+		for _, known := range placesByLength[len(pointer)] {
+			if known.pointer == pointer {
+				return known.place
+			}
+		}
+	}
+	return inWords
+}
+
 // Flags of a row.
 const (
 	moreTargets = 1 << iota // it has targets that no column holds
@@ -98,15 +124,9 @@ func RowOf(h *proof.Header, fields []proof.Field) Row {
 	r.fields = make([]rowField, 0, len(fields))
 	for i := range fields {
 		f := &fields[i]
-		place := uint8(inWords)
-		if p := f.Pointer; len(p) > 6 { // no shorter pointer has a place, and most of the longer ones are below /detail
-			if c := p[1]; c != 'd' {
-				if known, ok := placeOf[p]; ok {
-					place = known
-				} else if c == 't' && len(p) > 9 && p[:9] == "/targets/" {
-					r.flags |= moreTargets
-				}
-			}
+		place := placeFor(f.Pointer)
+		if place == inWords && strings.HasPrefix(f.Pointer, "/targets/") {
+			r.flags |= moreTargets
 		}
 		if place == inHeader || place == inTime {
 			continue
