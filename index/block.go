@@ -21,8 +21,9 @@ import (
 //
 //	<first>.duckdb   table e: a row a record, sorted by occurred_at, then seq
 //	<first>.words    head ‖ for each group: u32 packed length, u32 plain length,
-//	                 zstd(lengths of its entries ‖ entries) ‖ rows of the words,
-//	                 each with u16 of its crc32c ‖ crc32c of the whole
+//	                 zstd(lengths of its entries ‖ entries) ‖ filter of the words
+//	                 in the entries ‖ rows of the words of the stretches, each
+//	                 with u16 of its crc32c ‖ crc32c of the whole
 //
 // <first> is the seq of its first record in twelve digits. Numbers are little
 // endian. The words are written last and hold the checksum of the other file,
@@ -35,6 +36,8 @@ type block struct {
 	rows  int64 // where the rows of the words begin in it
 	packs [groupCount]pack
 	cache *cache
+
+	entryWords filterOf // words of all entries
 
 	strays []Row // its newest records
 }
@@ -52,6 +55,7 @@ type blockHead struct {
 	StrayCount   uint32
 	Strays       [maxStrays]uint64
 	Stretch      uint32 // records of one
+	EntryFilter  uint32 // words of 64 bits
 	FilterBits   uint32
 	TableBytes   uint64
 	TableSum     uint32
@@ -130,7 +134,8 @@ func writeTable(ctx context.Context, d *duck, name string, t *tail, order []uint
 
 func writeWords(name string, t *tail, head blockHead) error {
 	rows, size := turn(t.filters)
-	head.FilterBits = uint32(size)
+	entryWords := t.entryWords.folded()
+	head.FilterBits, head.EntryFilter = uint32(size), uint32(len(entryWords))
 	b, err := binary.Append(nil, binary.LittleEndian, &head)
 	if err != nil {
 		return err
@@ -145,6 +150,9 @@ func writeWords(name string, t *tail, head blockHead) error {
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(packed)))
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(plain)))
 		b = append(b, packed...)
+	}
+	for _, w := range entryWords {
+		b = binary.LittleEndian.AppendUint64(b, w)
 	}
 	width := rowBytes(len(t.filters))
 	for row := range slices.Chunk(rows, width) {
@@ -241,6 +249,13 @@ func (b *block) check() error {
 		if _, err := r.Seek(int64(length[0]), io.SeekCurrent); err != nil {
 			return err
 		}
+	}
+	if b.EntryFilter == 0 || b.EntryFilter > entryBits/64 {
+		return errors.New("the words are cut short")
+	}
+	b.entryWords = make(filterOf, b.EntryFilter)
+	if err := binary.Read(r, binary.LittleEndian, b.entryWords); err != nil {
+		return errors.New("the words are cut short")
 	}
 	b.rows = r.Size() - int64(r.Len())
 	if b.StrayCount > maxStrays || int64(r.Len()) != int64(b.FilterBits)*int64(rowBytes(b.stretches())+rowSum) {

@@ -13,6 +13,7 @@ import (
 const (
 	stretchRecords = 256                     // as many as share a tile of headers in the trail
 	filterBits     = 15 * 8 * stretchRecords // 15 bytes a record, before folding
+	entryBits      = 1 << 20                 // of the filter of all words in the entries of a block
 	filterHashes   = 5
 	fullEnough     = 0.42 // share of bits set up to which a filter is folded
 )
@@ -24,26 +25,30 @@ var folds = []int{4, 3, 2, 1}
 // are fewer than usual in tests only.
 func stretchOf(blockRecords int) int { return max(1, min(stretchRecords, blockRecords/4)) }
 
-// filterOf is the Bloom filter of one stretch.
+// filterOf is a Bloom filter.
 type filterOf []uint64
 
-func newFilter() filterOf { return make(filterOf, filterBits/64) }
+func newFilter(bits int) filterOf { return make(filterOf, bits/64) }
 
 func (f filterOf) add(hash uint32) {
 	for i := range uint32(filterHashes) {
-		p := position(hash, i, filterBits)
+		p := position(hash, i, 64*len(f))
 		f[p/64] |= 1 << (p % 64)
 	}
 }
 
 func (f filterOf) has(hash uint32) bool {
 	for i := range uint32(filterHashes) {
-		p := position(hash, i, filterBits)
+		p := position(hash, i, 64*len(f))
 		if f[p/64]>>(p%64)&1 == 0 {
 			return false
 		}
 	}
 	return true
+}
+
+func (f filterOf) hasAll(hashes []uint32) bool {
+	return !slices.ContainsFunc(hashes, func(h uint32) bool { return !f.has(h) })
 }
 
 // flood sets every bit: the stretch may have any word.
@@ -58,6 +63,30 @@ func (f filterOf) flood() {
 func position(hash, i uint32, size int) int {
 	h := hash + i*(hash*0x9E3779B1|1)
 	return int(uint64(h) * uint64(size) >> 32)
+}
+
+// fold returns the filter at half its size.
+func (f filterOf) fold() filterOf {
+	half := newFilter(32 * len(f))
+	for p := range 64 * len(f) {
+		half[p/2/64] |= f[p/64] >> (p % 64) & 1 << (p / 2 % 64)
+	}
+	return half
+}
+
+// folded returns the filter as small as it may be.
+func (f filterOf) folded() filterOf {
+	for len(f) > 1 {
+		half, set := f.fold(), 0
+		for _, w := range half {
+			set += bits.OnesCount64(w)
+		}
+		if float64(set) > fullEnough*64*float64(len(half)) {
+			break
+		}
+		f = half
+	}
+	return f
 }
 
 // turn folds the filters of all stretches and turns them into rows of rowBytes.

@@ -212,19 +212,14 @@ func (x *Index) append(pl *place) {
 }
 
 // replace puts a place where another one was, which is retired when the last
-// query that looks at it has ended. It reports false if old is not there.
-func (x *Index) replace(old, new *place, retire func()) bool {
+// query that looks at it has ended.
+func (x *Index) replace(old, new *place, retire func()) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	i := slices.Index(x.places, old)
-	if i < 0 {
-		return false
-	}
-	x.places[i] = new
+	x.places[slices.Index(x.places, old)] = new
 	x.strays = nil
 	old.retire = retire
 	old.retireIfIdle()
-	return true
 }
 
 // newTail makes a place in memory for the records from first on.
@@ -233,33 +228,45 @@ func (x *Index) newTail(first uint64) *place {
 }
 
 // heal looks whether a block is damaged. If it is, its records are indexed
-// again from the trail, first in memory, and the files are made anew.
+// again from the trail, first in memory, and the files are made anew. It goes
+// on after ctx has ended, so that those who ask next find it done.
 func (x *Index) heal(ctx context.Context, old *place) error {
-	if old.block == nil {
-		return nil
+	done := make(chan error, 1)
+	x.wg.Go(func() { done <- x.remake(old) })
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
+}
+
+func (x *Index) remake(old *place) error {
 	x.repair.Lock()
 	defer x.repair.Unlock()
+	x.mu.Lock()
+	current := slices.Contains(x.places, old)
+	x.mu.Unlock()
+	if old.block == nil || !current {
+		return nil
+	}
 	damage := (&block{name: old.block.name}).check()
 	if damage == nil {
 		return nil
 	}
-	x.cfg.Log.WarnContext(ctx, "index block is damaged and made again", "first", old.first, "error", damage.Error())
+	x.cfg.Log.WarnContext(x.ctx, "index block is damaged and made again", "first", old.first, "error", damage.Error())
 	pl := x.newTail(old.first)
-	if err := x.read(ctx, pl.tail, old.block.Until); err != nil {
+	if err := x.read(x.ctx, pl.tail, old.block.Until); err != nil {
 		return err
 	}
-	replaced := x.replace(old, pl, func() {
+	x.replace(old, pl, func() {
 		// Nobody looks at it any more, so nothing that fails here is missed;
 		// the files are written over when the block is made again.
-		if err := old.block.close(context.WithoutCancel(ctx), x.duck); err != nil {
-			x.cfg.Log.WarnContext(ctx, "close damaged index block", "error", err.Error())
+		if err := old.block.close(context.WithoutCancel(x.ctx), x.duck); err != nil {
+			x.cfg.Log.WarnContext(x.ctx, "close damaged index block", "error", err.Error())
 		}
 		x.cache.forget(old.block)
 	})
-	if !replaced { // somebody else was first
-		return nil
-	}
 	x.wg.Go(func() {
 		select {
 		case x.full <- pl:

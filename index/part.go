@@ -88,6 +88,14 @@ func (p *part) dictionary(g int) (entries, error) {
 	return p.place.tail.dictionary(g)
 }
 
+// mention says whether some entry of the place may have all these words.
+func (p *part) mention(hashes []uint32) bool {
+	if p.place.block != nil {
+		return p.place.block.entryWords.hasAll(hashes)
+	}
+	return p.place.tail.mention(hashes)
+}
+
 func (p *part) may(hashes []uint32) (stretchSet, error) {
 	if p.place.block != nil {
 		return p.place.block.may(hashes)

@@ -49,7 +49,8 @@ type clause struct {
 type groupClause struct {
 	group   int
 	expr    proof.Expr
-	literal []byte // stands, in lower case, in every entry that matches
+	literal []byte   // stands, in lower case, in every entry that matches
+	hashes  []uint32 // of words that are in every entry that matches
 }
 
 // newPlan plans e. SeqAt returns the first record that was recorded at a time
@@ -88,7 +89,7 @@ func textClause(e proof.Expr) *clause {
 	c.everywhere = len(c.hashes) == 0
 	literal := strings.TrimSuffix(strings.TrimPrefix(e.Value, "*"), "*")
 	for g := range groups {
-		c.groups = append(c.groups, groupClause{g, e, literalOf([]byte(literal))})
+		c.groups = append(c.groups, groupClause{g, e, literalOf([]byte(literal)), c.hashes})
 	}
 	return c
 }
@@ -106,7 +107,7 @@ func fieldClause(e proof.Expr) *clause {
 	}
 	for g, fields := range byGroup {
 		if len(fields) > 0 {
-			c.groups = append(c.groups, groupClause{g, proof.Expr{Op: e.Op, Fields: fields, Value: e.Value}, literal})
+			c.groups = append(c.groups, groupClause{g, proof.Expr{Op: e.Op, Fields: fields, Value: e.Value}, literal, c.hashes})
 		}
 	}
 	return c
@@ -268,12 +269,14 @@ func (c *clause) restOn(p *part) (cond, error) {
 
 // on decides the clause on each entry of the group.
 func (c *groupClause) on(p *part) (between, error) {
-	e, err := p.dictionary(c.group)
-	if err != nil {
-		return between{}, &partError{p.place, err}
+	sure := never
+	if p.mention(c.hashes) {
+		e, err := p.dictionary(c.group)
+		if err != nil {
+			return between{}, &partError{p.place, err}
+		}
+		sure = inCodes(c.group, e.matching(&groups[c.group], &c.expr, c.literal))
 	}
-	set := e.matching(&groups[c.group], &c.expr, c.literal)
-	sure := inCodes(c.group, set)
 	if c.expr.Op == "text" && p.flags&bodyExpired != 0 {
 		sure = all(sure, not(hasFlag(bodyExpired))) // of the body's copy of a header's field nothing is left
 	}

@@ -26,6 +26,7 @@ type tail struct {
 	n            int
 	dictionaries [groupCount]dictionary
 	filters      []filterOf
+	entryWords   filterOf // words of all entries in the dictionaries
 	facts
 
 	// Owned by who adds.
@@ -48,7 +49,7 @@ const seenTokens = 2048
 
 func newTail(first uint64, records int) *tail {
 	t := &tail{
-		first: first, stretch: stretchOf(records), seed: maphash.MakeSeed(), seen: make([]uint64, seenTokens),
+		first: first, stretch: stretchOf(records), entryWords: newFilter(entryBits), seed: maphash.MakeSeed(), seen: make([]uint64, seenTokens),
 		t: make([]int64, records), ns: make([]int32, records), seqs: make([]int64, records), flags: make([]uint8, records),
 	}
 	for g := range t.codes {
@@ -74,7 +75,7 @@ func (t *tail) add(rows []Row) (added int) {
 
 func (t *tail) addRow(r *Row) {
 	if t.n%t.stretch == 0 {
-		t.filters = append(t.filters, newFilter())
+		t.filters = append(t.filters, newFilter(filterBits))
 		clear(t.seen)
 	}
 	if t.n == 0 {
@@ -105,7 +106,11 @@ func (t *tail) addRow(r *Row) {
 				entry = appendPart(entry, []byte(r.header[g]), true)
 			}
 		}
+		known := t.dictionaries[g].len()
 		code := t.dictionaries[g].code(entry)
+		if t.dictionaries[g].len() > known {
+			t.addEntry(g, entry)
+		}
 		t.codes[g][t.n] = code
 		if code == 0 {
 			t.lost[g] = true
@@ -125,9 +130,25 @@ func (t *tail) addToken(token []byte) {
 		return
 	}
 	*slot = hash
+	t.addWords(t.filters[len(t.filters)-1], token)
+}
+
+// addEntry puts the words of a new entry into the filter of entries.
+func (t *tail) addEntry(g int, entry []byte) {
+	for p, part := range parseEntry(entry) {
+		switch {
+		case part == nil:
+		case groups[g].parts[p][0] == '/':
+			t.addWords(t.entryWords, part)
+		default:
+			t.addWords(t.entryWords, slices.Concat([]byte(`"`), part, []byte(`"`)))
+		}
+	}
+}
+
+func (t *tail) addWords(filter filterOf, token []byte) {
 	t.words.hashes, t.words.flood = t.words.hashes[:0], false
 	t.words.addToken(token, true)
-	filter := t.filters[len(t.filters)-1]
 	if t.words.flood {
 		filter.flood()
 	}
@@ -155,14 +176,20 @@ func (t *tail) dictionary(g int) (entries, error) {
 	return t.dictionaries[g].entries, nil
 }
 
+// mention says whether some entry may have all these words.
+func (t *tail) mention(hashes []uint32) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.entryWords.hasAll(hashes)
+}
+
 // may returns the stretches that may have a record with all these words.
 func (t *tail) may(hashes []uint32) (stretchSet, error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	set := make(stretchSet, (len(t.t)/t.stretch+63)/64)
 	for i, f := range t.filters {
-		missing := slices.ContainsFunc(hashes, func(h uint32) bool { return !f.has(h) })
-		if !missing {
+		if f.hasAll(hashes) {
 			set[i/64] |= 1 << (i % 64)
 		}
 	}

@@ -65,7 +65,7 @@ func TestTurnedFiltersAnswerTheSame(t *testing.T) {
 		filters := make([]filterOf, 70)
 		var in [70][]uint32
 		for i := range filters {
-			filters[i] = newFilter()
+			filters[i] = newFilter(filterBits)
 			for range words {
 				h := r.Uint32()
 				filters[i].add(h)
