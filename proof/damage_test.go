@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"bytes"
+	"compress/flate"
 	"crypto/sha256"
 	"encoding/hex"
 	"flag"
@@ -94,6 +95,16 @@ var damages = []damage{
 	{"bytes before the zip", "zip: is not a zip in the form of evident.pack/1", func(p *plan) { p.zip = func(b []byte) []byte { return append([]byte("x"), b...) } }},
 	{"a comment", "zip: is not a zip in the form of evident.pack/1", func(p *plan) {
 		p.zip = func(b []byte) []byte { b[len(b)-2] = 2; return append(b, "hi"...) }
+	}},
+	{"a packed pack.note", "zip: is not a zip in the form of evident.pack/1", func(p *plan) {
+		p.pack = func(e []zipEntry) []zipEntry {
+			var b bytes.Buffer
+			w, _ := flate.NewWriter(&b, 9)
+			w.Write(e[1].data)
+			w.Close()
+			e[1].method, e[1].data = 8, b.Bytes()
+			return e
+		}
 	}},
 	{"half a zip", "zip: is not a zip in the form of evident.pack/1", func(p *plan) { p.zip = func(b []byte) []byte { return b[:len(b)/2] } }},
 	{"an empty zip", "zip: is not a zip in the form of evident.pack/1", func(p *plan) { p.zip = func(b []byte) []byte { return nil } }},
@@ -261,7 +272,13 @@ var damages = []damage{
 			}
 		}
 	}},
-	{"counts of too few", "manifests.jsonl: does not fit", func(p *plan) { p.lines = swap("manifests.jsonl", `"records":1,`, `"records":0,`) }},
+	{"counts of too few", "manifests.jsonl: does not fit", func(p *plan) {
+		p.manifest = func(i int, m obj) {
+			if i == 2 {
+				m.set("counts", []obj{counted("a", 1)})
+			}
+		}
+	}},
 	{"counts that add up only in 64 bits", "manifests.jsonl: does not fit", func(p *plan) {
 		p.manifest = func(i int, m obj) {
 			n := uint64(m.get("until").(int) - m.get("first").(int))

@@ -129,6 +129,11 @@ func TestOddButGood(t *testing.T) {
 			p.window.set("from", "2026-03-06T00:00:00Z")
 			p.ensure, p.records2 = []int{0}, map[int]disclose{11: part, 13: whole}
 		},
+		"a gap after the window": func(p *plan) {
+			p.window.set("from", "2026-02-01T10:00:00Z")
+			p.window.set("until", "2026-02-02T00:00:00Z")
+			p.ensure, p.records2 = []int{0}, map[int]disclose{1: whole}
+		},
 		"text in a body": func(p *plan) {
 			p.filter = obj{"text", "admin", "expr", obj{"op", "text", "value", "@ADMIN"}}
 			p.records2 = map[int]disclose{4: whole, 5: part, 6: whole, 7: whole, 8: whole, 9: whole, 10: whole, 11: whole, 13: whole}
