@@ -168,6 +168,7 @@ type plan struct {
 	header   func(seq int, h *proof.Header)
 	body     func(seq int, body string) string
 	manifest func(i int, m obj)
+	spell    func(manifest []byte) []byte
 	tree     func(t obj)
 	lines    func(files map[string][]byte) // files but pack.json and pack.note
 	info     func(info obj)
@@ -379,6 +380,9 @@ func (p *plan) build(t testing.TB) (map[string][]byte, []byte) {
 				p.manifest(sealed(), m)
 			}
 			line := encode(m)
+			if p.spell != nil {
+				line = p.spell(line)
+			}
 			sum := sha256.Sum256(line)
 			prevHash = hex.EncodeToString(sum[:])
 			r.detail = fmt.Sprintf(`{"segment":%d,"manifest":"%s"}`, sealed(), prevHash)

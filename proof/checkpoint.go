@@ -9,6 +9,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +17,6 @@ import (
 	"unicode/utf8"
 
 	"filippo.io/mldsa"
-	"golang.org/x/mod/sumdb/note"
 )
 
 // Signature types of c2sp.org/signed-note that a trail signs with.
@@ -54,7 +54,7 @@ func ParseCheckpoint(text string) (Checkpoint, error) {
 }
 
 func validOrigin(s string) bool {
-	return s != "" && len(s) <= 255 && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsSpace) && !strings.Contains(s, "+")
+	return s != "" && len(s) <= maxName && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsSpace) && !strings.Contains(s, "+")
 }
 
 // cosigned returns what an ML-DSA key signs instead of the text: the bytes of
@@ -84,7 +84,7 @@ func ParseKey(vkey string) (Key, error) {
 		return Key{}, errors.New("parse key: want NAME+KEYID+BASE64")
 	}
 	k := Key{name, b[0], string(b[1:])}
-	if size := map[byte]int{typeEd25519: ed25519.PublicKeySize, typeMLDSA44: mldsa.MLDSA44PublicKeySize}[k.typ]; len(k.public) != size {
+	if size := map[byte]int{typeEd25519: ed25519.PublicKeySize, typeMLDSA44: mldsa.MLDSA44PublicKeySize}[k.typ]; size == 0 || len(k.public) != size {
 		return Key{}, errors.New("parse key: want an Ed25519 or ML-DSA-44 key")
 	}
 	if k.String() != vkey {
@@ -118,7 +118,7 @@ func (k Key) KeyHash() uint32 {
 // Verify reports whether sig is this key's signature under the text of a note.
 func (k Key) Verify(text, sig []byte) bool {
 	if k.typ == typeEd25519 {
-		return len(sig) == ed25519.SignatureSize && ed25519.Verify([]byte(k.public), text, sig)
+		return len(sig) == ed25519.SignatureSize && canonical([]byte(k.public)) && ed25519.Verify([]byte(k.public), text, sig)
 	}
 	c, err := ParseCheckpoint(string(text))
 	public, keyErr := mldsa.NewPublicKey(mldsa.MLDSA44(), []byte(k.public))
@@ -128,36 +128,59 @@ func (k Key) Verify(text, sig []byte) bool {
 	return mldsa.Verify(public, c.cosigned(k.name, binary.BigEndian.Uint64(sig)), sig[8:], nil) == nil
 }
 
+// canonical reports whether a point of Ed25519 is encoded as RFC 8032 section
+// 5.1.3 has it: y below 2^255 − 19, and no sign where x is 0, which it is where
+// y is 1 or −1. Package ed25519 also takes the other spellings of a public key.
+func canonical(point []byte) bool {
+	b := slices.Clone(point)
+	slices.Reverse(b)
+	sign := b[0] >> 7
+	b[0] &= 0x7f
+	y, p := new(big.Int).SetBytes(b), new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
+	noX := y.Cmp(big.NewInt(1)) == 0 || y.Cmp(new(big.Int).Sub(p, big.NewInt(1))) == 0
+	return y.Cmp(p) < 0 && (sign == 0 || !noX)
+}
+
 // errNotSigned is a note that is well formed, but that no trusted key vouches for.
 var errNotSigned = errors.New("open note: not signed by a trusted key")
 
+// Limits of a signed note, so that whoever gets one reads no further.
+const (
+	maxNote    = 1 << 20
+	maxSigners = 100
+	maxName    = 255
+)
+
 // openNote returns the text of a signed note. At least one of keys must have
-// signed it, and a line of one of them that does not verify condemns the note:
-// of two keys, the one that is broken one day must not be enough.
+// signed it, and a line of one of them that does not verify condemns the note,
+// wherever it stands: of two keys, the one that is broken one day must not be
+// enough. Package note is more tolerant (base64 with stray bits at the end, a
+// second line of a key), so that another program could read another note.
 func openNote(signed []byte, keys []Key) (string, error) {
-	var verifiers []note.Verifier
-	for i, k := range keys {
-		if !slices.Contains(keys[:i], k) { // package note takes a key that comes twice for a clash of ids
-			verifiers = append(verifiers, k)
+	malformed := errors.New("open note: not a note of c2sp.org/signed-note")
+	text, n := signed[:bytes.LastIndex(signed, []byte("\n\n"))+1], 0
+	control := func(r rune) bool { return r < ' ' && r != '\n' }
+	if len(text) == 0 || len(signed) > maxNote || !bytes.HasSuffix(signed[len(text)+1:], []byte("\n")) || !utf8.Valid(signed) || bytes.ContainsFunc(signed, control) {
+		return "", malformed
+	}
+	verified, wrong := false, false
+	for line := range strings.Lines(string(signed[len(text)+1:])) {
+		name, blob, ok := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(line, "— "), "\n"), " ")
+		sig, err := base64.StdEncoding.Strict().DecodeString(blob)
+		if n++; !ok || err != nil || len(sig) < 5 || !strings.HasPrefix(line, "— ") || !validOrigin(name) || n > maxSigners {
+			return "", malformed
+		}
+		for _, k := range keys {
+			if k.name == name && k.KeyHash() == binary.BigEndian.Uint32(sig) {
+				good := k.Verify(text, sig[4:])
+				verified, wrong = verified || good, wrong || !good
+			}
 		}
 	}
-	n, err := note.Open(signed, note.VerifierList(verifiers...))
-	var invalid *note.InvalidSignatureError
-	var unverified *note.UnverifiedNoteError
-	if errors.As(err, &invalid) || errors.As(err, &unverified) {
+	if wrong || !verified {
 		return "", errNotSigned
-	} else if err != nil {
-		return "", fmt.Errorf("open note: %w", err)
 	}
-	// Package note takes base64 with stray bits at the end, so that a changed
-	// byte could pass; there is to be one spelling of a signature.
-	for line := range strings.Lines(string(signed[len(n.Text)+1:])) {
-		sig := strings.TrimSuffix(line[strings.LastIndexByte(line, ' ')+1:], "\n")
-		if _, err := base64.StdEncoding.Strict().DecodeString(sig); err != nil {
-			return "", fmt.Errorf("open note: %w", err)
-		}
-	}
-	return n.Text, nil
+	return string(text), nil
 }
 
 // OpenCheckpoint returns the checkpoint in a signed note, if one of keys signed

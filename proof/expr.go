@@ -137,10 +137,41 @@ func (e *Expr) write() string {
 		inner = append(inner, e.Args[i].write())
 	}
 	if e.isClause() {
-		value := `"` + strings.ReplaceAll(e.Value, `"`, `""`) + `"`
-		inner = []string{clean(strings.TrimLeft(strings.Join(e.Fields, "|")+" "+value, " "))}
+		var fields []string
+		for _, f := range e.Fields {
+			if strings.Trim(f, fieldChars) != "" {
+				f = quoted(f)
+			}
+			fields = append(fields, f)
+		}
+		inner = []string{strings.TrimLeft(strings.Join(fields, "|")+" "+quoted(e.Value), " ")}
 	}
 	return e.Op + "(" + strings.Join(inner, ", ") + ")"
+}
+
+// fieldChars are those of a field that is written without quotes: one pointer
+// must not be taken for two, nor for a pointer and a value.
+const fieldChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/_.~*@:-"
+
+// quoted writes s in quotes; and, where it has characters that a reader could
+// take for others, by their numbers too. Who asks for what looks like a name and
+// is none would find nothing, and prove it.
+func quoted(s string) string {
+	s = `"` + strings.ReplaceAll(s, `"`, `""`) + `"`
+	var exact strings.Builder
+	plain := true
+	for _, r := range s {
+		if r < ' ' || r > '~' || r == '<' {
+			plain = plain && r == '<'
+			fmt.Fprintf(&exact, "<U+%04X>", r)
+		} else {
+			exact.WriteRune(r)
+		}
+	}
+	if plain {
+		return s
+	}
+	return clean(s) + " = " + exact.String()
 }
 
 // Eval says whether e holds of the record with header h, of which v is known.
@@ -196,7 +227,7 @@ func (e *Expr) evalFields(h *Header, v *View) Truth {
 			open = true
 			continue
 		}
-		exact := !strings.Contains(field, "*")
+		exact := !slices.Contains(strings.Split(field, "/"), "*")
 		found := false
 		for i := range v.Fields {
 			if f := &v.Fields[i]; f.Pointer == field || !exact && matchPointer(field, f.Pointer) {
@@ -246,7 +277,7 @@ func (e *Expr) matches(value []byte) bool {
 	}
 	network, err := netip.ParsePrefix(e.Value)
 	ip, ipErr := netip.ParseAddr(string(value))
-	return err == nil && ipErr == nil && ip.Zone() == "" && network.Contains(ip.Unmap())
+	return err == nil && ipErr == nil && network.Contains(ip.Unmap()) // no address with a zone is in any
 }
 
 // matchPointer compares part by part; a "*" stands for any one part.

@@ -126,7 +126,11 @@ func TestExprRefuses(t *testing.T) {
 func TestExprIsWrittenForPeople(t *testing.T) {
 	for expr, want := range map[string]string{
 		`{"op":"all"}`: "everything", `{"op":"any"}`: "any()", `{"op":"not","args":[{"op":"all"}]}`: "not(all())",
-		`{"op":"all","args":[{"op":"is","fields":["action","/a"],"value":"say \"x\""},{"op":"text","value":"a\u202eb"}]}`: "all(is(action|/a \"say \"\"x\"\"\"), text(\"a\ufffdb\"))",
+		`{"op":"all","args":[{"op":"is","fields":["action","/a"],"value":"say \"x\""},{"op":"text","value":"a\u202eb"}]}`: "all(is(action|/a \"say \"\"x\"\"\"), text(\"a\ufffdb\" = \"a<U+202E>b\"))",
+		// What reads like another expression must not be written like it.
+		`{"op":"is","fields":["/a|/b"],"value":"x"}`:            `is("/a|/b" "x")`,
+		`{"op":"is","fields":["/a \"x\"), is(/b"],"value":"x"}`: `is("/a ""x""), is(/b" "x")`,
+		`{"op":"is","fields":["/\u0430"],"value":"a\u0000<"}`:   "is(\"/\u0430\" = \"/<U+0430>\" \"a <\" = \"a<U+0000><U+003C>\")",
 	} {
 		var e proof.Expr
 		if err := json.Unmarshal([]byte(expr), &e); err != nil || e.String() != want {

@@ -477,7 +477,7 @@ func text(token []byte) ([]byte, bool) {
 // validField reports whether f could be a field of some body, for fields that
 // come without one.
 func validField(f *Field) bool {
-	fields, err := scan(nil, slices.Concat([]byte(`{"":`), f.Value, []byte(`}`)), bodyLimits)
+	fields, err := ParseBody(slices.Concat([]byte(`{"":`), f.Value, []byte(`}`)))
 	return err == nil && len(fields) == 1 && fields[0].Pointer == "/" && len(fields[0].Value) == len(f.Value) && validPointer(f.Pointer)
 }
 

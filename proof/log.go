@@ -27,7 +27,7 @@ func VerifyLog(fetch func(path string) ([]byte, error), keys []Key, progress fun
 	var tree Tree
 	var prev Hash
 	var order sequence
-	order.begin()
+	order.begin(0)
 	for tree.Size() < c.Size {
 		path, left := entriesPath(tree.Size()/256), min(256, c.Size-tree.Size())
 		if left < 256 {

@@ -2,10 +2,12 @@ package proof
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -65,10 +67,27 @@ func ParseManifest(line []byte) (m Manifest, err error) {
 	if err := decode(line, &m); err != nil {
 		return m, fmt.Errorf("parse manifest: %w", err)
 	}
-	if m.Format != ManifestFormat || !m.inUTC() {
-		return m, errors.New("parse manifest: want format " + ManifestFormat + " and times in UTC")
+	if len(line) > maxManifest || m.Format != ManifestFormat || !m.inUTC() || !plainFiles(m.Files) {
+		return m, errors.New("parse manifest: want format " + ManifestFormat + ", times in UTC, and files of plain members")
 	}
 	return m, nil
+}
+
+// plainFiles reports whether files is in the one form that it has for whoever
+// does not look at it: a list of objects of plain names, strings and numbers.
+func plainFiles(files []byte) bool {
+	var list []map[string]json.RawMessage
+	if json.Unmarshal(files, &list) != nil {
+		return false
+	}
+	for _, f := range list {
+		for name, value := range f {
+			if name == "" || len(name) > 64 || !onlyWords(name, "_") || value[0] != '"' && (value[0] < '0' || value[0] > '9') {
+				return false
+			}
+		}
+	}
+	return !slices.ContainsFunc(list, func(f map[string]json.RawMessage) bool { return f == nil })
 }
 
 func (m *Manifest) inUTC() bool {
@@ -92,17 +111,15 @@ func (m *Manifest) Touches(by string, from, until time.Time) bool {
 // consistent reports whether a manifest agrees with itself: the counts add up,
 // and its checkpoint states its own root (whose signature is another matter).
 func (m *Manifest) consistent() bool {
-	left, last := m.Until-m.First, ""
-	for _, c := range m.Counts {
-		key := c.Source + "\x00" + c.Action
-		if key <= last || c.Records > left {
+	left := m.Until - m.First
+	for i, c := range m.Counts {
+		if i > 0 && cmp.Or(cmp.Compare(m.Counts[i-1].Source, c.Source), cmp.Compare(m.Counts[i-1].Action, c.Action)) >= 0 || c.Records > left {
 			return false
 		}
-		left, last = left-c.Records, key
+		left -= c.Records
 	}
-	text, _, _ := strings.Cut(m.Checkpoint, "\n\n")
-	c, err := ParseCheckpoint(text + "\n")
-	return m.First < m.Until && left == 0 && err == nil && c == Checkpoint{m.Origin, m.Until, m.Root}
+	end := strings.LastIndex(m.Checkpoint, "\n\n") + 1
+	return m.First < m.Until && left == 0 && end > 0 && m.Checkpoint[:end] == Checkpoint{m.Origin, m.Until, m.Root}.Text()
 }
 
 // encode writes v as one line of JSON with no more escapes than it needs.
@@ -119,12 +136,14 @@ func encode(v any) ([]byte, error) {
 // value, and numbers or times in another form. What v holds is written again:
 // what does not come out as it went in was not well formed.
 func decode(b []byte, v any) error {
-	fields, err := scan(nil, b, docLimits)
+	fields, err := scan(nil, b, limits{math.MaxInt, docLimits.depth})
 	if err != nil {
 		return err
 	}
 	for _, f := range fields {
-		if c := f.Value[0]; c == '-' || '0' <= c && c <= '9' {
+		if c := f.Value[0]; c == 'n' {
+			return errors.New("decode: null in place of a value")
+		} else if c == '-' || '0' <= c && c <= '9' {
 			if _, err := parseUint(string(f.Value)); err != nil {
 				return err
 			}

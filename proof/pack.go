@@ -124,6 +124,8 @@ const notZip = "is not a zip in the form of " + PackFormat
 const (
 	maxPackJSON = 16 << 20
 	maxWhole    = 64 << 20
+	maxFile     = 8 << 30
+	maxManifest = 16 << 20
 	maxLine     = 160 << 20 // a body of 24 MiB of which every byte is escaped
 )
 

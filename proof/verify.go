@@ -137,7 +137,7 @@ func (v *verifier) checkForm() error {
 // valid reports whether the members whose values are closed have one of them,
 // and the files are those of section 6.2, each once, in their order.
 func (p *Pack) valid() bool {
-	listed := slices.EqualFunc(p.Files, FileNames()[2:], func(f File, name string) bool { return f.Name == name })
+	listed := slices.EqualFunc(p.Files, FileNames()[2:], func(f File, name string) bool { return f.Name == name && f.Bytes <= maxFile })
 	return listed && p.Format == PackFormat && validOrigin(p.Origin) && (p.Window.By == "at" || p.Window.By == "occurred_at") &&
 		inUTC(p.MadeAt, p.Window.From, p.Window.Until)
 }
@@ -151,7 +151,8 @@ func (v *verifier) checkKeys() error {
 	lines := v.pack.lines("keys.txt")
 	for lines.Scan() {
 		k, err := ParseKey(lines.Text())
-		if err != nil || k.Name() != v.info.Origin {
+		twin := func(o Key) bool { return o.KeyHash() == k.KeyHash() } // whose lines nobody could tell from those of k
+		if err != nil || k.Name() != v.info.Origin || slices.ContainsFunc(own, twin) {
 			return fail("keys.txt", "is not well formed")
 		}
 		own = append(own, k)
@@ -306,12 +307,13 @@ type sequence struct {
 	ids   map[[16]byte]bool
 	due   map[string]uint64 // sseq that comes next, of each source
 	inRun map[string]bool   // sources whose due is exact, since nothing was left out
+	exact bool              // all of them, since there was nothing before
 	at    time.Time
 }
 
 // begin starts a run: after a gap a source may have gone on, but not back.
-func (s *sequence) begin() {
-	s.at, s.inRun = time.Time{}, map[string]bool{}
+func (s *sequence) begin(from uint64) {
+	s.at, s.inRun, s.exact = time.Time{}, map[string]bool{}, from == 0
 	if s.ids == nil {
 		s.ids, s.due = map[[16]byte]bool{}, map[string]uint64{}
 	}
@@ -320,7 +322,7 @@ func (s *sequence) begin() {
 // follow says what is wrong with the next header, or nothing.
 func (s *sequence) follow(h *Header) (what string) {
 	due := s.due[h.Source]
-	if h.At.Before(s.at) || h.SSeq < due || s.inRun[h.Source] && h.SSeq > due {
+	if h.At.Before(s.at) || h.SSeq < due || (s.exact || s.inRun[h.Source]) && h.SSeq > due {
 		return "does not fit"
 	} else if s.ids[h.ID] {
 		return "stands twice"
@@ -350,7 +352,7 @@ func (v *verifier) checkHeaders() error {
 		} else {
 			if p != run {
 				run, runs = p, runs+1
-				order.begin()
+				order.begin(p.From)
 			}
 			if what := order.follow(h); what != "" {
 				return failRecord("headers.jsonl", h.Seq, what)

@@ -89,7 +89,7 @@ def read_json(data, where, shape=None):
 
 def has_shape(value, shape):
     """A shape is a dict (these members; those with ? may be missing), [shape of each element], (shapes of the
-    elements), a str (this text), a type (object: anything), or a function that says whether a text is right."""
+    elements), a str (this text), a type, or a function that says whether a text is right."""
     if type(shape) is dict:
         return type(value) is dict and set(value) <= {n.rstrip("?") for n in shape} and all(
             has_shape(value[n.rstrip("?")], s) if n.rstrip("?") in value else n[-1] == "?" for n, s in shape.items())
@@ -100,7 +100,7 @@ def has_shape(value, shape):
     if type(shape) is str:
         return value == shape
     if type(shape) is type:
-        return shape is object or type(value) is shape
+        return type(value) is shape
     return type(value) is str and bool(shape(value))
 
 HASH = re.compile("[0-9a-f]{64}").fullmatch
@@ -126,8 +126,8 @@ def is_time(text):
 # unpacked to disk, and no name in a zip is ever used as a name on this machine.
 FILES = ["keys.txt", "checkpoint.txt", "tree.json", "headers.jsonl", "manifests.jsonl", "anchor.jsonl",
          "records.jsonl", "others.jsonl", "population.csv", "index.html", "verify.py"]
-CHUNK, MAX_WHOLE, MAX_LINE, MAX_RATIO = 1 << 20, 256 << 20, 256 << 20, 2000
-MAX_PACK_JSON, MAX_FILE = 16 << 20, 8 << 30
+CHUNK, MAX_WHOLE, MAX_LINE, MAX_RATIO = 1 << 20, 64 << 20, 160 << 20, 2000
+MAX_PACK_JSON, MAX_MANIFEST, MAX_FILE = 16 << 20, 16 << 20, 8 << 30
 
 class Folder:
     packed = None  # nothing is packed here
@@ -159,6 +159,7 @@ class Zip:
             must(re.fullmatch(b"[a-z0-9._-]+", name) and name.decode() not in self.entries, "zip", NOT_A_ZIP)
             must(packed == plain if method == 0 else method == 8 and plain <= MAX_RATIO * packed, "zip", NOT_A_ZIP)
             must(method == 0 or name not in (b"pack.json", b"pack.note"), "zip", NOT_A_ZIP)
+            must(plain <= MAX_PACK_JSON or name != b"pack.json", "zip", NOT_A_ZIP)
             same = struct.pack("<5HLLLHH", 20, 0, method, 0, 0x21, crc, packed, plain, n, 0)
             local = b"PK\3\4" + same + name
             must(self.read(offset, len(local)) == local, "zip", NOT_A_ZIP)
@@ -189,16 +190,13 @@ class Zip:
         inflate, out = zlib.decompressobj(-15), b""
         for chunk in self.packed(name):
             while chunk and method == 8:
-                try:
-                    out = inflate.decompress(chunk, CHUNK)
-                except zlib.error:
-                    fail("zip", NOT_A_ZIP)
+                out = inflated(inflate, chunk)
                 left, chunk = left - len(out), inflate.unconsumed_tail
                 must(left >= 0 and not inflate.unused_data and (out or not chunk), "zip", NOT_A_ZIP)
                 yield out
             yield chunk
         while method == 8 and not inflate.eof:  # what the last chunk still holds
-            out = inflate.decompress(b"", CHUNK)
+            out = inflated(inflate, b"")
             left -= len(out)
             must(out and left >= 0, "zip", NOT_A_ZIP)
             yield out
@@ -206,6 +204,12 @@ class Zip:
 
     def check_crc(self, name, crc):
         must(self.entries[name][1] == crc, "zip", NOT_A_ZIP)
+
+def inflated(inflate, chunk):
+    try:
+        return inflate.decompress(chunk, CHUNK)
+    except zlib.error:
+        fail("zip", NOT_A_ZIP)
 
 def read_whole(pack, name, limit=MAX_WHOLE):
     chunks, size = [], 0
@@ -223,12 +227,12 @@ def lines(pack, name):
         first, *more = chunk.split(b"\n")
         rest.append(first)
         size += len(first)
+        if size >= MAX_LINE:
+            yield b""
         if more:
             yield b"".join(rest)
             yield from more[:-1]
             rest, size = more[-1:], len(more[-1])
-        if size > MAX_LINE:
-            yield b""
     if size:
         yield b""
 
@@ -421,7 +425,7 @@ class Record:
                 salt = [bytes.fromhex(s) for _, _, s in self.value["fields"]]
                 for p, t in fields:  # each is one token, as cut() finds it
                     must(POINTER(p) and len(p.encode("utf-8")) <= MAX_POINTER, self.where)
-                    must(cut(b'{"x":' + t + b"}") == [("/x", t)], self.where)
+                    must(cut(b'{"":' + t + b"}") == [("/", t)], self.where)
         except (ValueError, RecursionError):
             fail(self.where, ILL_FORMED)
         commitments = list(map(bytes.fromhex, self.withheld)) + [
@@ -537,7 +541,10 @@ def ed25519_verifies(public, message, signature):
     return all((left[i] * right[2] - right[i] * left[2]) % P == 0 for i in (0, 1))
 
 ED25519, KEY_SIZES = 1, {1: 32, 6: 1312}  # 6 is ML-DSA-44, which this verifier does without
-NAME = r"([^+\s]{1,255})"
+NAME, MAX_NAME = r"([^+\s]+)", 255
+
+def is_name(text):
+    return re.fullmatch(NAME, text) is not None and len(text.encode("utf-8")) <= MAX_NAME
 
 def unbase64(text):
     data = base64.b64decode(text, validate=True)
@@ -551,7 +558,7 @@ class Key:
     def __init__(self, text):
         match = re.fullmatch(NAME + r"\+([0-9a-f]{8})\+(\S+)", text)
         data = unbase64(match.group(3)) if match else b""
-        if not data or len(data) != 1 + KEY_SIZES.get(data[0], 0):
+        if not data or len(data) - 1 != KEY_SIZES.get(data[0]) or not is_name(match.group(1)):
             raise ValueError("not a verifier key")
         self.text, self.name, self.kind, self.public = text, match.group(1), data[0], data[1:]
         self.id = sha256(self.name.encode("utf-8") + b"\n" + data)[:4]
@@ -564,12 +571,12 @@ def open_note(note, keys, where):
         whole = note.decode("utf-8")
         split = whole.rindex("\n\n") + 1
         text, signatures = whole[:split], []
-        if len(note) > 1 << 20 or re.search("[\0-\t\x0b-\x1f]", text) or whole[-1] != "\n":
+        if len(note) > 1 << 20 or re.search("[\0-\t\x0b-\x1f]", whole) or whole[-1] != "\n":
             raise ValueError("not a note")
         for line in whole[split + 1:-1].split("\n"):
             match = re.fullmatch("\u2014 " + NAME + r" (\S+)", line)
             blob = unbase64(match.group(2)) if match else b""
-            if len(blob) < 5 or len(signatures) == 100:
+            if len(blob) < 5 or not is_name(match.group(1)) or len(signatures) == 100:
                 raise ValueError("not a signature line")
             signatures.append((match.group(1), blob[:4], blob[4:]))
     except ValueError:
@@ -594,6 +601,15 @@ def read_checkpoint(text, origin, where):
 IN_HEADER = {n: n for n in ("source", "category", "action", "outcome", "at", "seq", "sseq", "id")}
 IN_HEADER.update({"/" + n: n for n in ("source", "category", "action", "outcome", "occurred_at")})
 
+def shown(text):
+    """A text in quotes; and, where it has characters that a reader could take for others, by their numbers too."""
+    text = text.replace('"', '""')
+    exact = re.sub("[^ -~]|<", lambda match: "<U+%04X>" % ord(match.group()), text)
+    return '"%s"' % text if re.fullmatch("[ -~]*", text) else '"%s" = "%s"' % (text, exact)
+
+def field_shown(field):
+    return field if re.fullmatch("[A-Za-z0-9/_.~*@:-]+", field) else shown(field)
+
 class Clause:
     """One question about a record, such as is(/actor/email "alice@*")."""
 
@@ -603,7 +619,7 @@ class Clause:
         self.in_body = [f for f in fields if f not in IN_HEADER]
         self.starred = [f.split("/") for f in self.in_body if "*" in f.split("/")]
         self.headers_only = op != "text" and not self.in_body
-        must(all(map(POINTER, self.in_body)), where)
+        must(all(POINTER(f) and len(f.encode("utf-8")) <= MAX_POINTER for f in self.in_body), where)
         if op in ("from", "until"):
             must(self.in_header in (["at"], ["occurred_at"]) and len(fields) == 1 and is_time(value), where)
             limit = value.encode()[:-1]
@@ -615,9 +631,9 @@ class Clause:
             must(fields, where)
             self.holds = functools.partial(is_like, pieces(text))
         else:
-            must(op == "text" and not fields and text.strip(b"*"), where)
+            must(op == "text" and not fields and text not in (b"", b"*", b"**"), where)
             self.holds = functools.partial(has_phrase, text)
-        self.text = '%s(%s"%s")' % (op, "|".join(fields) + " " * bool(fields), value.replace('"', '""'))
+        self.text = "%s(%s)" % (op, " ".join(["|".join(map(field_shown, fields))] * bool(fields) + [shown(value)]))
 
     def truth(self, header, tokens, complete):
         """tokens are the disclosed fields, None for a header alone; complete: none is withheld."""
@@ -626,7 +642,7 @@ class Clause:
         if self.headers_only or tokens is None:
             return False if self.headers_only else None
         looked_at = list(tokens.values()) if self.op == "text" else [tokens[f] for f in self.in_body if f in tokens]
-        decided = complete or self.op != "text" and len(looked_at) == len(self.in_body)
+        decided = complete or self.op != "text" and len(looked_at) == len(self.in_body) and not self.starred
         looked_at += [t for p, t in tokens.items() if any(is_starred(p.split("/"), s) for s in self.starred)]
         return True if any(self.holds(v) for t in looked_at for v in values(t)) else False if decided else None
 
@@ -752,7 +768,7 @@ def csv_row(record, leaf):
 # ===== Section 6.3, 6.5 and 5: the shapes of pack.json, tree.json and the manifests =====
 
 COUNTS = ["headers", "window", "matched", "others", "unproven", "late", "ahead"]
-PACK = {"format": "evident.pack/1", "origin": re.compile(NAME).fullmatch, "made_at": is_time, "made_by": str,
+PACK = {"format": "evident.pack/1", "origin": is_name, "made_at": is_time, "made_by": str,
         "window": {"by": re.compile("occurred_at|at").fullmatch, "from": is_time, "until": is_time},
         "filter": {"text": str, "expr": dict}, "withheld": [str], "counts": dict.fromkeys(COUNTS, int),
         "omissions": [{"what": str, "records": int, "why": str}],
@@ -762,7 +778,7 @@ TREE = {"size": int, "root": HASH, "pieces": [{"from": int, "until": int, "hashe
 SPAN = {"first": is_time, "last": is_time}
 MANIFEST = {"format": "evident.segment/1", "origin": str, "segment": int, "first": int, "until": int, "previous": HASH,
             "root": HASH, "at": SPAN,
-            "counts": [{"source": str, "action": str, "records": int, "occurred_at": SPAN}], "files": object, "checkpoint": str}
+            "counts": [{"source": str, "action": str, "records": int, "occurred_at": SPAN}], "files": [dict], "checkpoint": str}
 OUTSIDE, KEPT = 0, {False: 1, None: 2, True: 3}  # what is kept of each header: is it in the window, does it match
 
 # ===== Section 7: the steps. steps() is the whole procedure =====
@@ -809,7 +825,7 @@ class Verifier:
                 own.append(Key(line.decode("utf-8")))
             except ValueError:
                 fail("keys.txt", ILL_FORMED)
-            must(own[-1].name == self.origin, "keys.txt")
+            must(own[-1].name == self.origin and own[-1].id not in [k.id for k in own[:-1]], "keys.txt")
         self.keys = self.given or own
         whose = "given" if self.given else "came with the evidence itself: compare it with the one you were given"
         for key in self.keys:
@@ -817,7 +833,8 @@ class Verifier:
 
     def c_files(self):
         info, note = (read_whole(self.pack, name, MAX_PACK_JSON) for name in ("pack.json", "pack.note"))
-        match = re.fullmatch("evident\\.pack/1\n([^\n]+)\n([0-9a-f]{64})\n", open_note(note, self.keys, "pack.note"))
+        trail = [key for key in self.keys if key.name == self.origin]  # nobody else signs its packs
+        match = re.fullmatch("evident\\.pack/1\n([^\n]+)\n([0-9a-f]{64})\n", open_note(note, trail, "pack.note"))
         must(match, "pack.note")
         must(match.group(1) == self.origin, "pack.note", FOREIGN)
         must(match.group(2) == sha256(info).hex(), "pack.json", UNSIGNED)
@@ -848,8 +865,7 @@ class Verifier:
         keeps the leaf hash, and one byte: is it in the window, and what does the filter say of the header alone."""
         tree, ids, last, runs = Tree(), set(), {}, 0
         self.leaves, self.kept, self.roots = bytearray(), bytearray(), {}
-        ends = [re.search(b'"until": *([0-9]{1,19})', line) for line in lines(self.pack, "manifests.jsonl")]
-        wanted = {int(match.group(1)) for match in ends if match}  # the sizes at which step f wants to know the root
+        wanted = set(self.manifest_ends())  # the sizes at which step f wants to know the root
         rest = lines(self.pack, "headers.jsonl")
         for piece in self.tree["pieces"]:
             for digest, size in zip(piece.get("hashes", ()), subtree_sizes(piece["from"], piece["until"])):
@@ -863,7 +879,7 @@ class Verifier:
                     h = read_header(line, where)
                     source, due, sseq = h["source"], last.get(h["source"], -1) + 1, int(h["sseq"])
                     must(int(h["seq"]) == seq and at <= h["at"][:-1], where, UNFIT)
-                    must(sseq == due or sseq > due and source not in of_run, where, UNFIT)
+                    must(sseq == due or sseq > due and source not in of_run and piece["from"] > 0, where, UNFIT)
                     must(h["id"] not in ids, where, TWICE)
                     ids.add(h["id"])
                     of_run.add(source)
@@ -878,6 +894,13 @@ class Verifier:
         must(next(rest, None) is None, "headers.jsonl", UNFIT)
         must(tree.root() == self.root, "tree.json", OTHER_TREE)
         say("headers", "%d headers in %d runs, each in the tree" % (len(self.kept), runs))
+
+    def manifest_ends(self):
+        try:
+            for line in lines(self.pack, "manifests.jsonl"):
+                yield read_json(line, "", MANIFEST)["until"]
+        except NotVerified:
+            pass  # which read_manifests() says in its turn
 
     def f_segments(self):
         self.read_manifests()
@@ -910,14 +933,17 @@ class Verifier:
         where, self.manifests, self.previous, end = "manifests.jsonl", [], bytes(32), 0
         for line in lines(self.pack, where):
             m = read_json(line, where, MANIFEST)
-            must("\n\n" in m["checkpoint"], where)
+            must(len(line) <= MAX_MANIFEST and all(
+                re.fullmatch("[a-z0-9_]{1,64}", name) and type(value) in (str, int)
+                for file in m["files"] for name, value in file.items()), where)
             must(m["origin"] == self.origin, where, FOREIGN)
             pairs = [(c["source"], c["action"]) for c in m["counts"]]
             must((m["segment"], m["first"], m["previous"]) == (len(self.manifests), end, self.previous.hex()) and
                  end < m["until"] <= self.size and pairs == sorted(set(pairs)) and
                  sum(c["records"] for c in m["counts"]) == m["until"] - end, where, UNFIT)
-            text = m["checkpoint"][:m["checkpoint"].rindex("\n\n") + 1]
-            must(read_checkpoint(text, self.origin, where) == (m["until"], bytes.fromhex(m["root"])), where, UNFIT)
+            text = m["checkpoint"][:m["checkpoint"].rfind("\n\n") + 1]
+            root = base64.b64encode(bytes.fromhex(m["root"])).decode()
+            must(text == "%s\n%d\n%s\n" % (self.origin, m["until"], root), where, UNFIT)
             self.manifests.append(m)
             self.previous, end = sha256(line), m["until"]
         for m in self.manifests:
