@@ -213,7 +213,7 @@ func TestMatchIsTheNaiveAnswer(t *testing.T) {
 			checkBounds(t, f, h)
 		}
 	})
-	if matched < 10 {
+	if matched == 0 || matched < 10 && !testing.Short() { // rapid tries a fifth with -short
 		t.Errorf("only %d random records matched: the test says little", matched)
 	}
 }

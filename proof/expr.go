@@ -26,9 +26,10 @@ type Expr struct {
 // "all" the least of its arguments and "any" the greatest.
 type Truth int8
 
+// What a filter can say of a record. Unknown: what decides it is withheld.
 const (
-	False   Truth = iota
-	Unknown       // what decides it is withheld
+	False Truth = iota
+	Unknown
 	True
 )
 
