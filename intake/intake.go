@@ -177,7 +177,7 @@ type batch struct {
 	items  []item        // one a draft
 	fields []proof.Field // of all drafts, one after the other
 	bytes  []byte        // of bodies that were made or changed here
-	size   int           // of all bodies
+	size   int           // of all bodies, and the pointers of their fields
 }
 
 // item is what a draft was in the delivery.
@@ -244,9 +244,9 @@ func (b *batch) add(it item, e *event.Event, body []byte, fields []proof.Field) 
 		Body: body, Fields: fields, Source: b.in.word(e.Source), ID: e.ID, OccurredAt: e.OccurredAt,
 		Category: b.in.word(string(e.Category)), Action: b.in.word(e.Action), Outcome: b.in.word(string(e.Outcome)),
 	})
-	b.size += len(body)
+	b.size += len(body) + pointerBytes(fields)
 	if b.delivery.Atomic {
-		if len(b.drafts) > MaxAtomicEvents {
+		if len(b.drafts) > MaxAtomicEvents || b.size > 4*MaxAtomicBytes {
 			return errAtomicLarge
 		}
 		return nil

@@ -420,3 +420,36 @@ func FuzzTake(f *testing.F) {
 		}
 	})
 }
+
+// TestALongNameIsCounted: an event without id is given one, whose pointer counts
+// like those that came: what is stored must be what a verifier takes.
+func TestALongNameIsCounted(t *testing.T) {
+	r := open(t)
+	var below strings.Builder
+	for i := range 256 {
+		fmt.Fprintf(&below, `,"%03d":0`, i)
+	}
+	event := func(n int) string {
+		return `{"source":"app/x","occurred_at":"2026-03-01T00:00:00Z","actor":{"type":"user","id":"u"},"action":"a","category":"data","outcome":"success",` +
+			`"detail":{"` + strings.Repeat("n", n) + `":{` + below.String()[1:] + `}}}`
+	}
+	stored := 0
+	for n := 4084; n > 4070; n-- {
+		for _, id := range []string{"", fmt.Sprintf(`"id":"%d",`, n)} {
+			a := r.text("{" + id + event(n)[1:])
+			stored += a.Accepted
+			for _, receipt := range a.Receipts {
+				records, err := r.trail.Read(t.Context(), []uint64{receipt.Seq})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := proof.ParseBody(records[0].Body); err != nil {
+					t.Errorf("a name of %d bytes, %q: what was stored is refused: %v", n, id, err)
+				}
+			}
+		}
+	}
+	if stored == 0 || stored == 28 {
+		t.Errorf("%d of 28 were stored: the test says little", stored)
+	}
+}

@@ -35,8 +35,8 @@ func (b *batch) schemaEvent(line int, raw []byte) error {
 	if err == nil {
 		if reason := b.delivery.refuses(e.Source); reason != "" {
 			err = errors.New(reason)
-		} else if len(fields) > proof.MaxFields {
-			err = fmt.Errorf("event: more than %d fields", proof.MaxFields)
+		} else if len(fields) > proof.MaxFields || pointerBytes(fields) > proof.MaxPointersBytes { // with those that were added
+			err = fmt.Errorf("event: more than %d fields, or %d bytes of their pointers", proof.MaxFields, proof.MaxPointersBytes)
 		}
 	}
 	if err != nil {
@@ -86,6 +86,15 @@ func (b *batch) complete(raw []byte, start int) (body []byte, fields []proof.Fie
 	copy(b.fields[start+len(added):], b.fields[start:n])
 	copy(b.fields[start:], added)
 	return body, b.fields[start:len(b.fields):len(b.fields)], id
+}
+
+// pointerBytes returns the length of all pointers. A long name stands in that of
+// every field below it, so that a few bytes can make megabytes.
+func pointerBytes(fields []proof.Field) (n int) {
+	for i := range fields {
+		n += len(fields[i].Pointer)
+	}
+	return n
 }
 
 func has(fields []proof.Field, pointer string) bool {

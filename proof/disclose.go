@@ -28,7 +28,7 @@ type disclosure struct {
 
 // parseDisclosure reads one line and computes the digest of what it discloses.
 func parseDisclosure(line []byte) (d disclosure) {
-	fields, err := scan(nil, line, docLimits)
+	fields, err := scan(nil, line, docLimits(line))
 	if err != nil {
 		return d
 	}

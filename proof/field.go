@@ -23,15 +23,19 @@ const (
 	MaxFields       = 4096
 	maxDepth        = 16
 	maxPointerBytes = 4096
+	// MaxPointersBytes is for all pointers of a body together: a long name stands
+	// in those of all that is below it.
+	MaxPointersBytes = 1 << 20
 )
 
 // limits bound one scan.
-type limits struct{ fields, depth int }
+type limits struct{ fields, depth, pointers int }
 
-var (
-	bodyLimits = limits{MaxFields, maxDepth}
-	docLimits  = limits{1 << 20, 80} // of the JSON around bodies: an expression takes two levels a node
-)
+var bodyLimits = limits{MaxFields, maxDepth, MaxPointersBytes}
+
+// docLimits are those of the JSON around bodies: an expression takes two levels
+// a node, and the names that it may have are short.
+func docLimits(doc []byte) limits { return limits{1 << 20, 80, MaxPointersBytes + 8*len(doc)} }
 
 // Field is one field of a body: an RFC 6901 pointer and the bytes of its JSON
 // token exactly as they stand in the body.
@@ -61,14 +65,15 @@ func scan(dst []Field, body []byte, max limits) ([]Field, error) {
 	if !utf8.Valid(body) {
 		return dst, errors.New("parse body: want UTF-8")
 	}
-	var names [32]string
-	s := scanner{b: body, limits: max, fields: slices.Grow(dst, 40), base: len(dst), names: names[:0]}
+	var names [32][]byte
+	var path [128]byte
+	s := scanner{b: body, limits: max, fields: slices.Grow(dst, 40), base: len(dst), names: names[:0], path: path[:0]}
 	s.pointers.Grow(min(len(body), 1024))
 	s.space()
 	if s.peek() != '{' {
 		s.fail("want one JSON object")
 	}
-	s.object("")
+	s.object()
 	if s.space(); s.err == nil && s.i < len(body) {
 		s.fail("want one JSON object, found something behind it")
 	}
@@ -87,8 +92,9 @@ type scanner struct {
 	limits   limits
 	base     int // fields that were in dst before
 	fields   []Field
-	pointers strings.Builder // the pointers one behind the other; what String returned stays valid when it grows
-	names    []string        // of the objects that are open, innermost last
+	path     []byte          // the pointer of what is being read
+	pointers strings.Builder // those of fields, one behind the other; what String returned stays valid when it grows
+	names    [][]byte        // of the objects that are open, innermost last
 	err      error
 }
 
@@ -138,64 +144,71 @@ func (s *scanner) open() {
 	}
 }
 
-func (s *scanner) add(pointer string, start int) {
+func (s *scanner) add(start int) {
+	end := s.pointers.Len()
 	if len(s.fields)-s.base == s.limits.fields {
 		s.fail("too many fields")
+	} else if end+len(s.path) > s.limits.pointers {
+		s.fail("the pointers of all fields are too long")
 	}
 	if s.err == nil {
-		s.fields = append(s.fields, Field{pointer, s.b[start:s.i:s.i]})
+		s.pointers.Write(s.path)
+		s.fields = append(s.fields, Field{s.pointers.String()[end:], s.b[start:s.i:s.i]})
 	}
 }
 
 // value reads one value. Objects, and arrays that hold one or another array,
 // are descended into; everything else is a field.
-func (s *scanner) value(pointer string) {
+func (s *scanner) value() {
 	start := s.i
 	switch s.peek() {
 	case '{':
-		s.object(pointer)
+		s.object()
 	case '[':
 		// An array is a field when it holds only scalars, which shows at its end.
 		if s.scalars() {
-			s.add(pointer, start)
+			s.add(start)
 		} else if s.err == nil {
 			s.i = start
-			s.array(pointer)
+			s.array()
 		}
 	default:
 		s.scalar()
-		s.add(pointer, start)
+		s.add(start)
 	}
 }
 
-func (s *scanner) object(pointer string) {
-	start, outer := s.i, len(s.names)
+func (s *scanner) object() {
+	start, outer, parent := s.i, len(s.names), len(s.path)
 	for s.open(); s.next('}', len(s.names) == outer); {
-		member, name := s.name(pointer)
-		s.names = append(s.names, name)
+		s.names = append(s.names, s.name())
 		if s.space(); s.peek() == ':' {
 			s.i++
 		} else {
 			s.fail("want a colon")
 		}
 		s.space()
-		s.value(member)
+		s.value()
+		s.path = s.path[:parent]
 	}
 	if duplicate(s.names[outer:]) {
 		s.fail("a name stands twice in one object")
 	}
-	if len(s.names) == outer && pointer != "" {
-		s.add(pointer, start)
+	if len(s.names) == outer && parent > 0 {
+		s.add(start)
 	}
 	s.names = s.names[:outer]
 	s.depth--
 }
 
-func (s *scanner) array(pointer string) {
+func (s *scanner) array() {
+	parent := len(s.path)
 	s.open()
 	for n := 0; s.next(']', n == 0); n++ {
 		var digits [20]byte
-		s.value(s.join(pointer, strconv.AppendInt(digits[:0], int64(n), 10)))
+		s.step(strconv.AppendInt(digits[:0], int64(n), 10))
+		s.value()
+		s.path = s.path[:parent]
 	}
 	s.depth--
 }
@@ -295,60 +308,53 @@ func unit(b []byte) (rune, bool) {
 	return rune(n), err == nil
 }
 
-// name reads a member's name and returns its pointer and, in it, the name itself.
-func (s *scanner) name(parent string) (pointer, name string) {
+// name reads a member's name, steps down to it and returns it.
+func (s *scanner) name() []byte {
 	if s.peek() != '"' {
 		s.fail("want a name")
-		return "", ""
+		return nil
 	}
 	start := s.i
 	inner, escaped := s.string()
 	if escaped && s.err == nil {
 		inner, _ = text(s.b[start:s.i])
 	}
-	pointer = s.join(parent, inner)
-	return pointer, pointer[min(len(parent), len(pointer)):]
+	s.step(inner)
+	return inner
 }
 
-// join writes parent/part, with ~ and / of the part escaped (RFC 6901).
-func (s *scanner) join(parent string, part []byte) string {
-	if len(parent)+1+len(part) > maxPointerBytes {
+// step appends /part to the path, with ~ and / of the part escaped (RFC 6901).
+func (s *scanner) step(part []byte) {
+	if len(s.path)+1+len(part) > maxPointerBytes {
 		s.fail("a pointer is too long")
-		return ""
+		return
 	}
-	start := s.pointers.Len()
-	s.pointers.WriteString(parent)
-	s.pointers.WriteByte('/')
+	s.path = append(s.path, '/')
 	plain := 0
 	for i, c := range part {
 		switch c {
 		case '~', '/':
-			s.pointers.Write(part[plain:i])
-			s.pointers.WriteByte('~')
-			s.pointers.WriteByte("01"[c&1])
+			s.path = append(append(s.path, part[plain:i]...), '~', "01"[c&1])
 			plain = i + 1
 		case 0:
 			s.fail("a NUL stands in a name")
 		}
 	}
-	s.pointers.Write(part[plain:])
-	pointer := s.pointers.String()[start:]
-	if len(pointer) > maxPointerBytes {
+	if s.path = append(s.path, part[plain:]...); len(s.path) > maxPointerBytes {
 		s.fail("a pointer is too long")
 	}
-	return pointer
 }
 
 // duplicate reports whether a name stands twice. Few names are compared with
 // each other, many are sorted first: 4,096 of them must not cost 8 million steps.
-func duplicate(names []string) bool {
+func duplicate(names [][]byte) bool {
 	if len(names) > 32 {
-		names = slices.Sorted(slices.Values(names))
-		return len(slices.Compact(names)) < len(names)
+		names = slices.SortedFunc(slices.Values(names), bytes.Compare)
+		return len(slices.CompactFunc(names, bytes.Equal)) < len(names)
 	}
 	for i, a := range names {
 		for _, b := range names[:i] {
-			if a == b {
+			if bytes.Equal(a, b) {
 				return true
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,10 +22,11 @@ func flatten(body []byte) ([]proof.Field, error) {
 		return nil, errors.New("not a body")
 	}
 	var out []proof.Field
+	sum := 0
 	var walk func(pointer string, depth int, raw []byte) error
 	add := func(pointer string, raw []byte) error {
 		out = append(out, proof.Field{Pointer: pointer, Value: raw})
-		if len(out) > 4096 {
+		if sum += len(pointer); len(out) > 4096 || sum > 1<<20 {
 			return errors.New("too many")
 		}
 		return nil
@@ -125,6 +127,16 @@ var bodies = []string{
 	`{"` + strings.Repeat("n", 4095) + `":1}`, `{"` + strings.Repeat("n", 4096) + `":1}`, `{"` + strings.Repeat("/", 2048) + `":1}`, `{"` + strings.Repeat("/", 2047) + `":1}`,
 	members(31, -1), members(33, -1), members(33, 5), members(4096, -1), members(4097, -1), members(4096, 4000),
 	`{"long":"` + strings.Repeat("abc\u00e9", 1000) + `","longer":"` + strings.Repeat("x", 1<<16) + `\n"}`,
+	mebibyte(""), mebibyte(`"":0,`),
+}
+
+// mebibyte makes a body whose pointers have 1 MiB together, and more before them.
+func mebibyte(more string) string {
+	var b strings.Builder
+	for i := range 256 {
+		fmt.Fprintf(&b, `,"%03d":0`, i)
+	}
+	return "{" + more + `"` + strings.Repeat("n", 4091) + `":{` + b.String()[1:] + "}}"
 }
 
 // members makes an object of n members, the last of them named as member again.
@@ -196,11 +208,17 @@ func TestHostileBodiesAreCheap(t *testing.T) {
 		"names with a long common beginning": "{" + many.String()[1:] + "}",
 		"arrays in arrays":                   `{"a":` + strings.Repeat("["+strings.Repeat("1,", 100_000), 14) + "[]" + strings.Repeat("]", 14) + "}",
 		"escapes":                            `{"a":"` + strings.Repeat(`\u00e9`, 1<<20) + `"}`,
+		"a long name above many":             `{"` + long + `":[` + strings.Repeat(`{"a":1},`, 4000) + "0]}",
+		"a long name above much depth":       `{"` + long + `":[` + strings.Repeat(strings.Repeat("[", 13)+"{}"+strings.Repeat("]", 13)+",", 4000) + "0]}",
 	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		start := time.Now()
 		proof.ParseBody([]byte(body))
-		if took := time.Since(start); took > 3*time.Second {
-			t.Errorf("%s: %d bytes took %v", name, len(body), took)
+		took := time.Since(start)
+		runtime.ReadMemStats(&after)
+		if made := after.TotalAlloc - before.TotalAlloc; took > 3*time.Second || made > 64<<20 {
+			t.Errorf("%s: %d bytes took %v and %d bytes of memory", name, len(body), took, made)
 		}
 	}
 }

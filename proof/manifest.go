@@ -136,7 +136,9 @@ func encode(v any) ([]byte, error) {
 // value, and numbers or times in another form. What v holds is written again:
 // what does not come out as it went in was not well formed.
 func decode(b []byte, v any) error {
-	fields, err := scan(nil, b, limits{math.MaxInt, docLimits.depth})
+	limits := docLimits(b)
+	limits.fields = math.MaxInt
+	fields, err := scan(nil, b, limits)
 	if err != nil {
 		return err
 	}

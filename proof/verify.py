@@ -278,7 +278,7 @@ def leaf_hash(line, prev):
 #
 # A body is JSON text, cut into fields. Each field has a fingerprint (a commitment) of its own, made with a random
 # salt, so that one field can be withheld and the others are still proven.
-MAX_BODY, MAX_FIELDS, MAX_DEPTH, MAX_POINTER = 24 << 20, 4096, 16, 4096
+MAX_BODY, MAX_FIELDS, MAX_DEPTH, MAX_POINTER, MAX_POINTERS = 24 << 20, 4096, 16, 4096, 1 << 20
 SPACE = re.compile(r"[ \t\n\r]*").match
 PLAIN_STRING = re.compile(r'"([^"\\\x00-\x1f]*)"').match
 SCALAR = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null"
@@ -294,6 +294,8 @@ def cut(body):
     end = cut_value(s, start, "", 1, fields)
     if len(body) > MAX_BODY or s[start] != "{" or SPACE(s, end).end() != len(s) or fields[0][0] == "":
         raise ValueError("not one object with a field in it")
+    if sum(len(p) for p, _ in fields) * 4 > MAX_POINTERS and sum(len(p.encode("utf-8")) for p, _ in fields) > MAX_POINTERS:
+        raise ValueError("too long pointers")
     return fields
 
 def cut_value(s, start, pointer, depth, fields):
