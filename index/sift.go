@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"slices"
+	"strings"
 
 	"example.com/evident/proof"
 	"example.com/evident/trail"
@@ -32,6 +33,9 @@ func possible(e *proof.Expr, body []byte) bool {
 		if slices.ContainsFunc(e.Fields, func(f string) bool { return f[0] != '/' }) {
 			return true // the body need not say what the header says
 		}
+		if !slices.ContainsFunc(e.Fields, func(f string) bool { return mayName(body, f) }) {
+			return false
+		}
 		return !slices.ContainsFunc(literals(e.Value), func(part []byte) bool { return !mayHold(body, longestWord(part)) })
 	}
 	return true
@@ -45,6 +49,21 @@ func longestWord(b []byte) []byte {
 		return nil
 	}
 	return appendFolded(nil, slices.MaxFunc(words, func(a, b []byte) int { return len(a) - len(b) }))
+}
+
+// mayName reports whether body may have a field with this pointer: it has the
+// last of its names that is one, as it stands or with an escape.
+func mayName(body []byte, pointer string) bool {
+	for rest := pointer; rest != ""; {
+		i := strings.LastIndexByte(rest, '/')
+		name := rest[i+1:]
+		if rest = rest[:max(i, 0)]; name == "*" || strings.Trim(name, "0123456789") == "" {
+			continue // any name, or a place in an array
+		}
+		escaped := func(r rune) bool { return r < ' ' || r == '~' || r == '\\' || r == '"' }
+		return strings.ContainsFunc(name, escaped) || bytes.Contains(body, []byte(`"`+name+`"`)) || bytes.Contains(body, []byte(`\u`))
+	}
+	return true
 }
 
 func mayHold(body, word []byte) bool {
