@@ -175,19 +175,3 @@ func (s stretchSet) count() (n int) {
 	}
 	return n
 }
-
-func (s stretchSet) and(t stretchSet) stretchSet {
-	s = slices.Clone(s)
-	for i := range s {
-		s[i] &= t[i]
-	}
-	return s
-}
-
-func (s stretchSet) or(t stretchSet) stretchSet {
-	s = slices.Clone(s)
-	for i := range s {
-		s[i] |= t[i]
-	}
-	return s
-}

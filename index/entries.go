@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"hash/maphash"
-	"math/bits"
 	"sort"
 
 	"example.com/evident/proof"
@@ -146,15 +145,6 @@ func (s *codeSet) add(code uint32) {
 }
 
 func (s *codeSet) has(code uint32) bool { return s.bits[code/64]>>(code%64)&1 == 1 }
-
-// union adds the codes of t, which is over the same entries.
-func (s *codeSet) union(t codeSet) {
-	s.n = 0
-	for i := range s.bits {
-		s.bits[i] |= t.bits[i]
-		s.n += bits.OnesCount64(s.bits[i])
-	}
-}
 
 // maxDictionaryBytes bounds the entries of one group in one part: what comes
 // after gets code 0. A part with longer ones is no record of an honest source.

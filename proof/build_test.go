@@ -176,7 +176,6 @@ type plan struct {
 	signed   func(files map[string][]byte)
 	pack     func(e []zipEntry) []zipEntry
 	zip      func(b []byte) []byte
-	made     func(files map[string][]byte) // for folders
 	signer   *signer
 	noteBy   *signer
 }
@@ -337,8 +336,6 @@ type zipEntry struct {
 	data        []byte
 	plain       uint32
 	extra       string
-	badLocal    bool
-	order       int
 	centralName string
 }
 
