@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"time"
 )
 
 // maxRequestBytes bounds the JSON bodies of everything but POST /v1/events.
@@ -15,6 +16,9 @@ const maxRequestBytes = 64 << 10
 // readJSON reads the one JSON object that r brings, strictly: a member that is
 // misspelt would be one that is silently not obeyed.
 func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
+	conn := http.NewResponseController(w)
+	conn.SetReadDeadline(time.Now().Add(actGrace))
+	defer conn.SetReadDeadline(time.Time{}) // it would end the request, too, however long the answer takes
 	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxRequestBytes))
 	d.DisallowUnknownFields()
 	err := d.Decode(into)

@@ -26,6 +26,13 @@ func (i *requestIDs) next() string { return i.run + strconv.FormatUint(i.last.Ad
 // writeGrace is what an answer may take to be received after the handler's time.
 const writeGrace = 30 * time.Second
 
+// What a body may take to come: one of an act that is read, and the rest of one
+// that nobody read, for which package http waits without end before it answers.
+const (
+	actGrace  = 30 * time.Second
+	restGrace = 5 * time.Second
+)
+
 // fixed headers, shared by all answers; handlers that know better replace them.
 var (
 	noSniff  = []string{"nosniff"}
@@ -54,6 +61,10 @@ func (a *API) wrap(next http.Handler, timeout time.Duration, route string) http.
 			defer cancel()
 			r = r.WithContext(ctx)
 			http.NewResponseController(w).SetWriteDeadline(begun.Add(timeout + writeGrace))
+		}
+		if r.Body != nil && r.Body != http.NoBody {
+			http.NewResponseController(w).SetReadDeadline(begun.Add(timeout + writeGrace))
+			defer func() { http.NewResponseController(w).SetReadDeadline(time.Now().Add(restGrace)) }()
 		}
 		defer func() {
 			if v := recover(); v != nil {
