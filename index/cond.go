@@ -5,14 +5,17 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"example.com/evident/index/block"
+	"example.com/evident/index/words"
 )
 
 // A cond is a condition on rows: in SQL for blocks, as a function for tails.
 // The text is made of column names and question marks; every value is bound.
 type cond struct {
 	sql  string
-	args args
-	row  func(t *tail, row int) bool // nil of always and never
+	args []any
+	row  func(t *block.Tail, row int) bool // nil of always and never
 }
 
 var (
@@ -23,7 +26,7 @@ var (
 func (c cond) is(d cond) bool { return c.sql == d.sql }
 
 // of says whether the condition is true of a row of a tail.
-func (c cond) of(t *tail, row int) bool {
+func (c cond) of(t *block.Tail, row int) bool {
 	if c.row == nil {
 		return c.is(always)
 	}
@@ -40,7 +43,7 @@ func all(conds ...cond) cond {
 		return conds[0]
 	}
 	c := join(" AND ", conds)
-	c.row = func(t *tail, row int) bool {
+	c.row = func(t *block.Tail, row int) bool {
 		for i := range conds {
 			if !conds[i].row(t, row) {
 				return false
@@ -57,7 +60,7 @@ func anyOf(conds ...cond) cond {
 		return conds[0]
 	}
 	c := join(" OR ", conds)
-	c.row = func(t *tail, row int) bool {
+	c.row = func(t *block.Tail, row int) bool {
 		for i := range conds {
 			if conds[i].row(t, row) {
 				return true
@@ -102,66 +105,62 @@ func not(c cond) cond {
 	case c.is(never):
 		return always
 	}
-	return cond{"NOT (" + c.sql + ")", c.args, func(t *tail, row int) bool { return !c.row(t, row) }}
+	return cond{"NOT (" + c.sql + ")", c.args, func(t *block.Tail, row int) bool { return !c.row(t, row) }}
 }
 
 func hasFlag(flag uint8) cond {
-	return cond{"(flags & ?) > 0", args{flag}, func(t *tail, row int) bool { return t.flags[row]&flag > 0 }}
+	return cond{"(flags & ?) > 0", []any{flag}, func(t *block.Tail, row int) bool { return t.Flags[row]&flag > 0 }}
 }
 
 // isLost is true of rows whose entry of a group was not kept.
 func isLost(group int) cond {
-	return cond{columnNames[4+group] + " = ?", args{uint32(0)}, func(t *tail, row int) bool { return t.codes[group][row] == 0 }}
+	return cond{block.ColumnNames[4+group] + " = ?", []any{uint32(0)}, func(t *block.Tail, row int) bool { return t.Codes[group][row] == 0 }}
 }
 
 // few is up to how many values are written one by one; more become a string of bits.
 const few = 8
 
-func inCodes(group int, set codeSet) cond {
-	if set.n == 0 {
+func inCodes(group int, set block.CodeSet) cond {
+	if set.N == 0 {
 		return never
 	}
-	c := cond{row: func(t *tail, row int) bool { return set.has(t.codes[group][row]) }}
-	column := columnNames[4+group]
-	if set.n <= few {
-		for code := uint32(1); int(code) <= set.size; code++ {
-			if set.has(code) {
+	c := cond{row: func(t *block.Tail, row int) bool { return set.Has(t.Codes[group][row]) }}
+	column := block.ColumnNames[4+group]
+	if set.N <= few {
+		for code := uint32(1); int(code) <= set.Size; code++ {
+			if set.Has(code) {
 				c.args = append(c.args, code)
 			}
 		}
 		c.sql = column + " IN (?" + strings.Repeat(", ?", len(c.args)-1) + ")"
 		return c
 	}
-	b := make([]byte, set.size+1)
-	for code := range b {
-		b[code] = '0' + byte(set.bits[code/64]>>(code%64)&1)
-	}
-	c.sql, c.args = "get_bit(CAST(? AS BIT), CAST("+column+" AS INTEGER)) = 1", args{string(b)}
+	c.sql, c.args = "get_bit(CAST(? AS BIT), CAST("+column+" AS INTEGER)) = 1", []any{set.String()}
 	return c
 }
 
 // inStretches is true of the rows of these stretches.
-func (p *part) inStretches(set stretchSet) cond {
-	n, first, stretch := set.count(), p.place.first, p.stretch()
+func (p *part) inStretches(set words.Stretches) cond {
+	n, first, stretch := set.Count(), p.place.first, p.stretch()
 	if n == 0 {
 		return never
 	}
-	c := cond{row: func(t *tail, row int) bool { return set.has(row / stretch) }}
+	c := cond{row: func(t *block.Tail, row int) bool { return set.Has(row / stretch) }}
 	if n > few {
 		b := make([]byte, p.stretches())
 		for i := range b {
 			b[i] = '0'
-			if set.has(i) {
+			if set.Has(i) {
 				b[i] = '1'
 			}
 		}
 		c.sql = "get_bit(CAST(? AS BIT), CAST((seq - ?) >> ? AS INTEGER)) = 1"
-		c.args = args{string(b), int64(first), int64(bits.TrailingZeros(uint(stretch)))}
+		c.args = []any{string(b), int64(first), int64(bits.TrailingZeros(uint(stretch)))}
 		return c
 	}
 	var texts []string
 	for i := range p.stretches() {
-		if from := int64(first) + int64(i*stretch); set.has(i) {
+		if from := int64(first) + int64(i*stretch); set.Has(i) {
 			texts = append(texts, "seq BETWEEN ? AND ?")
 			c.args = append(c.args, from, from+int64(stretch)-1)
 		}
@@ -173,17 +172,17 @@ func (p *part) inStretches(set stretchSet) cond {
 // since is true of the rows that occurred at a time or later.
 func (p *part) since(at time.Time) cond {
 	switch {
-	case !at.After(timeOf(p.earliest)):
+	case !at.After(block.TimeOf(p.Earliest)):
 		return always
-	case at.After(timeOf(p.latest)):
+	case at.After(block.TimeOf(p.Latest)):
 		return never
 	}
-	t, ns := splitTime(at.UnixNano()) // it is between two times that have one
-	row := func(tail *tail, row int) bool { return tail.t[row] > t || tail.t[row] == t && tail.ns[row] >= ns }
+	t, ns := block.SplitTime(at.UnixNano()) // it is between two times that have one
+	row := func(tail *block.Tail, row int) bool { return tail.T[row] > t || tail.T[row] == t && tail.NS[row] >= ns }
 	if ns == 0 {
-		return cond{"t >= ?", args{t}, row}
+		return cond{"t >= ?", []any{t}, row}
 	}
-	return cond{"(t > ? OR t = ? AND ns >= ?)", args{t, t, ns}, row}
+	return cond{"(t > ? OR t = ? AND ns >= ?)", []any{t, t, ns}, row}
 }
 
 // sinceSeq is true of the record seq and those behind it.
@@ -198,19 +197,19 @@ func (p *part) sinceSeq(seq uint64) cond {
 }
 
 func sinceSeq(seq uint64) cond {
-	return cond{"seq >= ?", args{int64(seq)}, func(t *tail, row int) bool { return t.seqs[row] >= int64(seq) }}
+	return cond{"seq >= ?", []any{int64(seq)}, func(t *block.Tail, row int) bool { return t.Seqs[row] >= int64(seq) }}
 }
 
 // below is true of the rows that come after k in a search.
 func (p *part) below(k key) cond {
-	if k.occurred > p.latest {
+	if k.occurred > p.Latest {
 		return always
 	}
-	t, ns := splitTime(k.occurred)
+	t, ns := block.SplitTime(k.occurred)
 	return cond{
-		"(t < ? OR t = ? AND (ns < ? OR ns = ? AND seq < ?))", args{t, t, ns, ns, int64(k.seq)},
-		func(tail *tail, row int) bool {
-			return key{tail.occurred(row), uint64(tail.seqs[row])}.compare(k) < 0
+		"(t < ? OR t = ? AND (ns < ? OR ns = ? AND seq < ?))", []any{t, t, ns, ns, int64(k.seq)},
+		func(tail *block.Tail, row int) bool {
+			return key{tail.Occurred(row), uint64(tail.Seqs[row])}.compare(k) < 0
 		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/evident/index/block"
 	"example.com/evident/proof"
 )
 
@@ -136,8 +137,8 @@ type histogram struct {
 }
 
 func (h *histogram) rows(ctx context.Context, a *asking, p *part, where cond) error {
-	t0, _ := splitTime(p.earliest)
-	t1, _ := splitTime(p.latest)
+	t0, _ := block.SplitTime(p.Earliest)
+	t1, _ := block.SplitTime(p.Latest)
 	first := max(0, (t0-h.from)/h.width)
 	last := min(int64(len(h.counts)-1), (t1-h.from)/h.width)
 	if first == last && where.is(always) {
@@ -146,22 +147,22 @@ func (h *histogram) rows(ctx context.Context, a *asking, p *part, where cond) er
 	}
 	if p.place.tail != nil {
 		counts := make([]uint64, last-first+1)
-		p.each(where, func(t *tail, row int) { counts[(t.t[row]-h.from)/h.width-first]++ })
+		p.each(where, func(t *block.Tail, row int) { counts[(t.T[row]-h.from)/h.width-first]++ })
 		for i, n := range counts {
 			h.add(first+int64(i), n)
 		}
 		return nil
 	}
-	bar, bound, kind := "CAST(0 AS UTINYINT)", args{}, "UTINYINT" // a small type needs no hash table
+	bar, bound, kind := "CAST(0 AS UTINYINT)", []any{}, "UTINYINT" // a small type needs no hash table
 	if first < last {
 		if last-first > 255 {
 			kind = "INTEGER"
 		}
 		bar = "CAST((t - ?) // ? AS " + kind + ")"
-		bound = args{h.from + first*h.width, h.width}
+		bound = []any{h.from + first*h.width, h.width}
 	}
-	query := "SELECT " + bar + " AS bar, count(*) FROM " + p.place.block.table + " WHERE " + where.sql + " GROUP BY bar"
-	return a.index.duck.rows(ctx, p, query, append(bound, where.args...), func(scan func(...any) error) error {
+	query := "SELECT " + bar + " AS bar, count(*) FROM " + p.place.block.Table + " WHERE " + where.sql + " GROUP BY bar"
+	return a.rows(ctx, p, query, append(bound, where.args...), func(scan func(...any) error) error {
 		var bar, n int64
 		if err := scan(&bar, &n); err != nil {
 			return err
@@ -172,7 +173,7 @@ func (h *histogram) rows(ctx context.Context, a *asking, p *part, where cond) er
 }
 
 func (h *histogram) record(header *proof.Header, _ []proof.Field) {
-	t, _ := splitTime(header.OccurredAt.UnixNano())
+	t, _ := block.SplitTime(header.OccurredAt.UnixNano())
 	h.add((t-h.from)/h.width, 1)
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"sync"
 
+	"example.com/evident/index/block"
 	"example.com/evident/proof"
 )
 
@@ -98,8 +99,8 @@ func newFacetTally(fields []string) (*facetTally, error) {
 		if f.names == nil {
 			return nil, errors.New("search index: no facet of " + name)
 		}
-		for g := range groups {
-			for p, part := range groups[g].parts {
+		for g := range block.Groups {
+			for p, part := range block.Groups[g].Parts {
 				if slices.Contains(f.names, part) {
 					f.group, f.parts = g, append(f.parts, p)
 				}
@@ -119,7 +120,7 @@ func (t *facetTally) rows(ctx context.Context, a *asking, p *part, where cond) e
 		if err != nil {
 			return &partError{p.place, err}
 		}
-		counts, err := a.countCodes(ctx, p, g, e.len(), where)
+		counts, err := a.countCodes(ctx, p, g, e.Len(), where)
 		if err != nil {
 			return err
 		}
@@ -138,11 +139,11 @@ func (t *facetTally) rows(ctx context.Context, a *asking, p *part, where cond) e
 func (a *asking) countCodes(ctx context.Context, p *part, g, n int, where cond) ([]uint64, error) {
 	counts := make([]uint64, n+1)
 	if p.place.tail != nil {
-		p.each(where, func(t *tail, row int) { counts[t.codes[g][row]]++ })
+		p.each(where, func(t *block.Tail, row int) { counts[t.Codes[g][row]]++ })
 		return counts, nil
 	}
-	query := "SELECT " + columnNames[4+g] + " AS code, count(*) FROM " + p.place.block.table + " WHERE " + where.sql + " GROUP BY code"
-	err := a.index.duck.rows(ctx, p, query, where.args, func(scan func(...any) error) error {
+	query := "SELECT " + block.ColumnNames[4+g] + " AS code, count(*) FROM " + p.place.block.Table + " WHERE " + where.sql + " GROUP BY code"
+	err := a.rows(ctx, p, query, where.args, func(scan func(...any) error) error {
 		var code, n int64
 		if err := scan(&code, &n); err != nil {
 			return err
@@ -153,14 +154,14 @@ func (a *asking) countCodes(ctx context.Context, p *part, g, n int, where cond) 
 	return counts, err
 }
 
-func (t *facetTally) addCodes(g int, e *entries, counts []uint64) {
+func (t *facetTally) addCodes(g int, e *block.Entries, counts []uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for code, n := range counts {
 		if n == 0 || code == 0 {
 			continue
 		}
-		parts := parseEntry(e.at(uint32(code)))
+		parts := block.ParseEntry(e.At(uint32(code)))
 		for i := range t.fields {
 			f := &t.fields[i]
 			if f.group != g {
@@ -171,7 +172,7 @@ func (t *facetTally) addCodes(g int, e *entries, counts []uint64) {
 				if value != nil {
 					continue
 				}
-				if value = parts[p]; groups[g].parts[p][0] == '/' {
+				if value = parts[p]; block.Groups[g].Parts[p][0] == '/' {
 					value = valueOf(value)
 				}
 			}

@@ -8,8 +8,18 @@ import (
 	"sync"
 	"time"
 
+	"example.com/evident/index/block"
+	"example.com/evident/index/words"
 	"example.com/evident/proof"
 )
+
+// A Row is what the index wants to know of one record.
+type Row = block.Row
+
+// RowOf returns the row of the record with this header and body. Fields are nil
+// if the body has expired. It may be called from any goroutine, and the row
+// refers to nothing of the record.
+func RowOf(h *proof.Header, fields []proof.Field) Row { return block.RowOf(h, fields) }
 
 // feedRows is how many rows may wait. What is too much is dropped, and read
 // from the trail later: nobody who appends ever waits for the index.
@@ -38,7 +48,7 @@ func (x *Index) Add(rows ...Row) {
 	f.mu.Lock()
 	f.used = true
 	for i := range rows {
-		if seq := rows[i].seq; seq >= f.next && seq-f.next < feedRows {
+		if seq := rows[i].Seq(); seq >= f.next && seq-f.next < feedRows {
 			f.rows[seq%feedRows], f.have[seq%feedRows] = rows[i], true
 		}
 	}
@@ -114,7 +124,7 @@ func (x *Index) follow() {
 	next := uint64(0)
 	rows := make([]Row, 0, takeRows)
 	for x.ctx.Err() == nil {
-		if tail != nil && tail.tail.full() {
+		if tail != nil && tail.tail.Full() {
 			select {
 			case x.full <- tail: // waits while a block is being made
 				tail = nil
@@ -132,9 +142,9 @@ func (x *Index) follow() {
 			tail = x.newTail(next)
 			x.append(tail)
 		}
-		rows = x.feed.take(rows[:0], min(takeRows, tail.tail.room()))
+		rows = x.feed.take(rows[:0], min(takeRows, tail.tail.Room()))
 		if len(rows) > 0 {
-			tail.tail.add(rows)
+			tail.tail.Add(rows)
 			clear(rows)
 			next += uint64(len(rows))
 			x.grow(next)
@@ -142,9 +152,9 @@ func (x *Index) follow() {
 		}
 		until, err := x.missing(next)
 		if err == nil && until > next {
-			until = min(until, next+uint64(tail.tail.room()))
+			until = min(until, next+uint64(tail.tail.Room()))
 			err = x.read(x.ctx, tail.tail, until)
-			next = tail.tail.end()
+			next = tail.tail.End()
 			x.feed.skip(next)
 			x.grow(next)
 		}
@@ -174,18 +184,18 @@ func (x *Index) missing(next uint64) (until uint64, err error) {
 }
 
 // read indexes the records up to until from the trail.
-func (x *Index) read(ctx context.Context, t *tail, until uint64) error {
+func (x *Index) read(ctx context.Context, t *block.Tail, until uint64) error {
 	rows := make([]Row, 0, 256)
-	for r, err := range x.cfg.Trail.Records(ctx, t.end(), until) {
+	for r, err := range x.cfg.Trail.Records(ctx, t.End(), until) {
 		if err != nil {
 			return fmt.Errorf("read trail: %w", err)
 		}
 		if rows = append(rows, RowOf(&r.Header, r.Fields)); len(rows) == cap(rows) {
-			t.add(rows)
+			t.Add(rows)
 			rows = rows[:0]
 		}
 	}
-	t.add(rows)
+	t.Add(rows)
 	return nil
 }
 
@@ -208,7 +218,7 @@ func (x *Index) adopt(first uint64) (adopted bool, until uint64) {
 	if x.cfg.Trail.Size() < until {
 		return false, 0
 	}
-	b, err := openBlock(x.ctx, x.duck, x.cfg.Dir, first, x.cache)
+	b, err := block.Open(x.ctx, x.duck, x.cfg.Dir, first, x.cache)
 	if err == nil {
 		if err = x.matches(b, first, until); err == nil {
 			err = x.loadStrays(x.ctx, b)
@@ -217,12 +227,12 @@ func (x *Index) adopt(first uint64) (adopted bool, until uint64) {
 			x.append(&place{first: first, block: b})
 			return true, until
 		}
-		err = errors.Join(err, b.close(x.ctx, x.duck))
+		err = errors.Join(err, b.Close(x.ctx, x.duck))
 	}
 	if !errors.Is(err, os.ErrNotExist) && x.ctx.Err() == nil {
 		x.cfg.Log.WarnContext(x.ctx, "index block is made again", "first", first, "error", err.Error())
 	}
-	if err := removeBlock(x.cfg.Dir, first); err != nil {
+	if err := block.Remove(x.cfg.Dir, first); err != nil {
 		x.cfg.Log.WarnContext(x.ctx, "delete index block", "first", first, "error", err.Error())
 	}
 	return false, 0
@@ -230,8 +240,8 @@ func (x *Index) adopt(first uint64) (adopted bool, until uint64) {
 
 // matches holds a block against the trail. The leaf of its last record binds
 // that record and, through prev, every one before it.
-func (x *Index) matches(b *block, first, until uint64) error {
-	if b.First != first || b.Until != until || int(b.Stretch) != stretchOf(x.cfg.BlockRecords) {
+func (x *Index) matches(b *block.Block, first, until uint64) error {
+	if b.First != first || b.Until != until || int(b.Stretch) != words.StretchOf(x.cfg.BlockRecords) {
 		return errors.New("the block is of another size")
 	}
 	leaf, err := x.leaf(until - 1)
@@ -274,20 +284,20 @@ func (x *Index) sealAll() {
 
 // seal makes a block of a full tail and puts it in its place.
 func (x *Index) seal(pl *place) error {
-	leaf, err := x.leaf(pl.tail.end() - 1)
+	leaf, err := x.leaf(pl.tail.End() - 1)
 	if err == nil {
 		err = os.MkdirAll(x.cfg.Dir, 0o700)
 	}
 	if err == nil {
-		err = writeBlock(x.ctx, x.duck, x.cfg.Dir, pl.tail, leaf)
+		err = block.Write(x.ctx, x.duck, x.cfg.Dir, pl.tail, leaf)
 	}
-	var b *block
+	var b *block.Block
 	if err == nil {
-		b, err = openBlock(x.ctx, x.duck, x.cfg.Dir, pl.first, x.cache)
+		b, err = block.Open(x.ctx, x.duck, x.cfg.Dir, pl.first, x.cache)
 	}
 	if err == nil {
 		if err = x.loadStrays(x.ctx, b); err != nil {
-			err = errors.Join(err, b.close(x.ctx, x.duck))
+			err = errors.Join(err, b.Close(x.ctx, x.duck))
 		}
 	}
 	if err != nil {

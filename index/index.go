@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/evident/index/block"
 	"example.com/evident/trail"
 )
 
@@ -43,8 +44,8 @@ type Config struct {
 // An Index is an open index. Its methods may be called concurrently.
 type Index struct {
 	cfg    Config
-	duck   *duck
-	cache  *cache
+	duck   *block.Duck
+	cache  *block.Cache
 	feed   *feedRing
 	ctx    context.Context // ends when the index is closed
 	cancel context.CancelFunc
@@ -88,10 +89,10 @@ func Open(ctx context.Context, c Config) (*Index, error) {
 	}
 	c.Dir = dir
 	x := &Index{
-		cfg: c, cache: newCache(int(c.MemoryBytes / 4)), feed: newFeedRing(),
+		cfg: c, cache: block.NewCache(int(c.MemoryBytes / 4)), feed: newFeedRing(),
 		full: make(chan *place), grown: make(chan struct{}),
 	}
-	if x.duck, err = openDuck(ctx, dir, c.MemoryBytes/4*3); err != nil {
+	if x.duck, err = block.Start(ctx, dir, c.MemoryBytes/4*3); err != nil {
 		return nil, fmt.Errorf("open index: %w", err)
 	}
 	x.ctx, x.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -109,10 +110,10 @@ func (x *Index) Close() error {
 	var errs []error
 	for _, pl := range x.places {
 		if pl.block != nil {
-			errs = append(errs, pl.block.words.Close())
+			errs = append(errs, pl.block.Close(context.Background(), x.duck))
 		}
 	}
-	if err := errors.Join(append(errs, x.duck.db.Close())...); err != nil {
+	if err := errors.Join(append(errs, x.duck.Close())...); err != nil {
 		return fmt.Errorf("close index: %w", err)
 	}
 	return nil
@@ -224,7 +225,7 @@ func (x *Index) replace(old, new *place, retire func()) {
 
 // newTail makes a place in memory for the records from first on.
 func (x *Index) newTail(first uint64) *place {
-	return &place{first: first, tail: newTail(first, x.cfg.BlockRecords)}
+	return &place{first: first, tail: block.NewTail(first, x.cfg.BlockRecords)}
 }
 
 // heal looks whether a block is damaged. If it is, its records are indexed
@@ -250,7 +251,7 @@ func (x *Index) remake(old *place) error {
 	if old.block == nil || !current {
 		return nil
 	}
-	damage := (&block{name: old.block.name}).check()
+	damage := old.block.Check()
 	if damage == nil {
 		return nil
 	}
@@ -262,10 +263,10 @@ func (x *Index) remake(old *place) error {
 	x.replace(old, pl, func() {
 		// Nobody looks at it any more, so nothing that fails here is missed;
 		// the files are written over when the block is made again.
-		if err := old.block.close(context.WithoutCancel(x.ctx), x.duck); err != nil {
+		if err := old.block.Close(context.WithoutCancel(x.ctx), x.duck); err != nil {
 			x.cfg.Log.WarnContext(x.ctx, "close damaged index block", "error", err.Error())
 		}
-		x.cache.forget(old.block)
+		x.cache.Forget(old.block)
 	})
 	x.wg.Go(func() {
 		select {

@@ -3,15 +3,18 @@ package index
 import (
 	"fmt"
 	"sync"
+
+	"example.com/evident/index/block"
+	"example.com/evident/index/words"
 )
 
 // A place is a stretch of the index: a block, or a tail of which a block is
 // made one day. Queries hold the places that they look at.
 type place struct {
 	first  uint64
-	block  *block // either this
-	tail   *tail  // or this
-	strays bool   // the tail is of strays, not of a stretch
+	block  *block.Block // either this
+	tail   *block.Tail  // or this
+	strays bool         // the tail is of strays, not of a stretch
 
 	users  int    // guarded by Index.mu
 	retire func() // to be called when there is none any more; nil while in use
@@ -24,7 +27,7 @@ type part struct {
 	rows         int    // of a tail: the first so many
 	all          bool   // of a block: no record is behind until
 	bulk         bool   // of a block: without its strays
-	facts
+	block.Facts
 
 	records   uint64
 	undecided bool // a search has not been through it
@@ -33,21 +36,20 @@ type part struct {
 // snapshot returns the place up to size, for a search without its strays.
 func (pl *place) snapshot(size uint64, search bool) part {
 	if b := pl.block; b != nil {
-		p := part{place: pl, first: b.First, until: min(size, b.Until), all: size >= b.Until, bulk: search}
-		p.facts = facts{b.Earliest, b.Latest, b.Flags, b.Lost}
+		p := part{place: pl, first: b.First, until: min(size, b.Until), all: size >= b.Until, bulk: search, Facts: b.Facts}
 		p.records = p.until - p.first
 		if search {
-			p.latest = min(p.latest, b.Bulk*1e6+999_999)
+			p.Latest = min(p.Latest, b.Bulk*1e6+999_999)
 		}
 		return p
 	}
-	t := pl.tail
-	t.mu.RLock()
-	defer t.mu.RUnlock()
+	p := part{place: pl, first: pl.first}
+	p.rows, p.Facts = pl.tail.Snapshot()
 	if pl.strays {
-		return part{place: pl, until: size, rows: t.n, facts: t.facts}
+		p.until = size
+		return p
 	}
-	p := part{place: pl, first: t.first, until: min(size, t.end()), facts: t.facts}
+	p.until = min(size, p.first+uint64(p.rows))
 	p.records = p.until - p.first
 	p.rows = int(p.records)
 	return p
@@ -58,12 +60,12 @@ func (p *part) stretch() int {
 	if p.place.block != nil {
 		return int(p.place.block.Stretch)
 	}
-	return p.place.tail.stretch
+	return p.place.tail.Stretch
 }
 
 func (p *part) stretches() int {
 	if p.place.block != nil {
-		return p.place.block.stretches()
+		return p.place.block.Stretches()
 	}
 	return (p.rows + p.stretch() - 1) / p.stretch()
 }
@@ -76,31 +78,31 @@ func (p *part) within() cond {
 		size = not(sinceSeq(p.until))
 	}
 	if p.bulk {
-		time = cond{sql: "t <= ?", args: args{p.place.block.Bulk}}
+		time = cond{sql: "t <= ?", args: []any{p.place.block.Bulk}}
 	}
 	return all(size, time)
 }
 
-func (p *part) dictionary(g int) (entries, error) {
+func (p *part) dictionary(g int) (block.Entries, error) {
 	if p.place.block != nil {
-		return p.place.block.dictionary(g)
+		return p.place.block.Dictionary(g)
 	}
-	return p.place.tail.dictionary(g)
+	return p.place.tail.Dictionary(g)
 }
 
 // mention says whether some entry of the place may have all these words.
 func (p *part) mention(hashes []uint32) bool {
 	if p.place.block != nil {
-		return p.place.block.entryWords.hasAll(hashes)
+		return p.place.block.Mention(hashes)
 	}
-	return p.place.tail.mention(hashes)
+	return p.place.tail.Mention(hashes)
 }
 
-func (p *part) may(hashes []uint32) (stretchSet, error) {
+func (p *part) may(hashes []uint32) (words.Stretches, error) {
 	if p.place.block != nil {
-		return p.place.block.may(hashes)
+		return p.place.block.May(hashes)
 	}
-	return p.place.tail.may(hashes)
+	return p.place.tail.May(hashes)
 }
 
 // A partError is an error of a part itself, not of the trail or the query: its

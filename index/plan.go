@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"example.com/evident/index/block"
+	"example.com/evident/index/words"
 	"example.com/evident/proof"
 )
 
@@ -85,25 +87,25 @@ func newPlan(e proof.Expr, seqAt func(time.Time) (uint64, error)) (plan, error) 
 }
 
 func textClause(e proof.Expr) *clause {
-	c := &clause{expr: e, rest: true, hashes: needs(&e)}
+	c := &clause{expr: e, rest: true, hashes: words.Needs(&e)}
 	c.everywhere = len(c.hashes) == 0
 	literal := strings.TrimSuffix(strings.TrimPrefix(e.Value, "*"), "*")
-	for g := range groups {
+	for g := range block.Groups {
 		c.groups = append(c.groups, groupClause{g, e, literalOf([]byte(literal)), c.hashes})
 	}
 	return c
 }
 
 func fieldClause(e proof.Expr) *clause {
-	c := &clause{expr: e, hashes: needs(&e), restFlags: moreTargets}
+	c := &clause{expr: e, hashes: words.Needs(&e), restFlags: block.MoreTargets}
 	c.everywhere = len(c.hashes) == 0
-	var byGroup [groupCount][]string
+	var byGroup [block.GroupCount][]string
 	for _, field := range e.Fields {
 		c.addField(field, &byGroup)
 	}
 	var literal []byte
 	if e.Op == "is" {
-		literal = literalOf(slices.MaxFunc(literals(e.Value), func(a, b []byte) int { return len(a) - len(b) }))
+		literal = literalOf(slices.MaxFunc(words.Literals(e.Value), func(a, b []byte) int { return len(a) - len(b) }))
 	}
 	for g, fields := range byGroup {
 		if len(fields) > 0 {
@@ -122,17 +124,17 @@ func literalOf(b []byte) []byte {
 			break
 		}
 	}
-	return appendFolded(nil, b)
+	return words.AppendFolded(nil, b)
 }
 
-func (c *clause) addField(field string, byGroup *[groupCount][]string) {
+func (c *clause) addField(field string, byGroup *[block.GroupCount][]string) {
 	if field[0] == '/' && !strings.Contains(field, "*") {
-		switch place, ok := placeOf[field]; {
+		switch place, ok := block.Places[field]; {
 		case !ok:
 			c.addRest(field)
-		case place == inTime:
+		case place == block.InTime:
 			c.rest, c.restFlags, c.everywhere = true, 0, true
-		case place == inHeader:
+		case place == block.InHeader:
 			c.addHeader(field[1:], byGroup)
 		default:
 			byGroup[place/8] = append(byGroup[place/8], field)
@@ -143,7 +145,7 @@ func (c *clause) addField(field string, byGroup *[groupCount][]string) {
 		c.addHeader(field, byGroup)
 		return
 	}
-	for known := range placeOf {
+	for known := range block.Places {
 		if matchPointer(field, known) {
 			c.addField(known, byGroup)
 		}
@@ -160,14 +162,14 @@ func (c *clause) addRest(field string) {
 	}
 }
 
-func (c *clause) addHeader(name string, byGroup *[groupCount][]string) {
-	for g := range groups {
-		if groups[g].parts[0] == name {
+func (c *clause) addHeader(name string, byGroup *[block.GroupCount][]string) {
+	for g := range block.Groups {
+		if block.Groups[g].Parts[0] == name {
 			byGroup[g] = append(byGroup[g], name)
 			return
 		}
 	}
-	if parts := literals(c.expr.Value); name == "seq" && c.expr.Op == "is" && len(parts) == 1 {
+	if parts := words.Literals(c.expr.Value); name == "seq" && c.expr.Op == "is" && len(parts) == 1 {
 		if n, err := strconv.ParseUint(string(parts[0]), 10, 63); err == nil && strconv.FormatUint(n, 10) == string(parts[0]) {
 			c.exact = append(c.exact, n)
 		}
@@ -249,7 +251,7 @@ func (c *clause) on(p *part) (between, error) {
 func (c *clause) restOn(p *part) (cond, error) {
 	flags := always
 	switch {
-	case !c.rest, c.restFlags != 0 && p.flags&c.restFlags == 0:
+	case !c.rest, c.restFlags != 0 && p.Flags&c.restFlags == 0:
 		return never, nil
 	case c.restFlags != 0:
 		flags = hasFlag(c.restFlags)
@@ -275,13 +277,13 @@ func (c *groupClause) on(p *part) (between, error) {
 		if err != nil {
 			return between{}, &partError{p.place, err}
 		}
-		sure = inCodes(c.group, e.matching(&groups[c.group], &c.expr, c.literal))
+		sure = inCodes(c.group, e.Matching(&block.Groups[c.group], &c.expr, c.literal))
 	}
-	if c.expr.Op == "text" && p.flags&bodyExpired != 0 {
-		sure = all(sure, not(hasFlag(bodyExpired))) // of the body's copy of a header's field nothing is left
+	if c.expr.Op == "text" && p.Flags&block.BodyExpired != 0 {
+		sure = all(sure, not(hasFlag(block.BodyExpired))) // of the body's copy of a header's field nothing is left
 	}
 	maybe := sure
-	if p.lost[c.group] {
+	if p.Lost[c.group] {
 		maybe = anyOf(sure, isLost(c.group))
 	}
 	return between{sure, maybe}, nil

@@ -13,6 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/evident/index/block"
+	"example.com/evident/index/words"
 	"example.com/evident/proof"
 	"example.com/evident/trail"
 )
@@ -135,7 +137,7 @@ func (x *Index) askOnce(ctx context.Context, q Query, do func(ctx context.Contex
 func (a *asking) back() time.Time {
 	for i := range a.parts {
 		if a.parts[i].undecided {
-			return timeOf(a.parts[i].latest)
+			return block.TimeOf(a.parts[i].Latest)
 		}
 	}
 	return time.Time{}
@@ -169,7 +171,7 @@ func (x *Index) Search(ctx context.Context, q Query) (Page, error) {
 			page.Next = cursor(hits[q.Limit-1], a.size, q.Expr)
 		}
 		for _, k := range hits {
-			page.Hits = append(page.Hits, Hit{k.seq, timeOf(k.occurred)})
+			page.Hits = append(page.Hits, Hit{k.seq, block.TimeOf(k.occurred)})
 		}
 		return nil
 	})
@@ -180,14 +182,14 @@ func (x *Index) Search(ctx context.Context, q Query) (Page, error) {
 // latest occurred_at, in windows of 1, 2, 4 and 8, until nothing newer than
 // what was found can be in the rest.
 func (a *asking) newest(ctx context.Context, after *key, n int) ([]key, error) {
-	slices.SortStableFunc(a.parts, func(p, q part) int { return cmp.Compare(q.latest, p.latest) })
+	slices.SortStableFunc(a.parts, func(p, q part) int { return cmp.Compare(q.Latest, p.Latest) })
 	for i := range a.parts {
 		a.parts[i].undecided = true
 	}
 	var hits []key
 	for begin, width := 0, 1; begin < len(a.parts); begin, width = begin+width, min(2*width, 8) {
 		window := a.parts[begin:min(len(a.parts), begin+width)]
-		if len(hits) == n && hits[n-1].occurred > window[0].latest {
+		if len(hits) == n && hits[n-1].occurred > window[0].Latest {
 			break
 		}
 		found, err := a.window(ctx, window, after, hits, n)
@@ -229,7 +231,7 @@ func (a *asking) window(ctx context.Context, parts []part, after *key, hits []ke
 		}
 		missing := n // what is newer than all of the part needs no company from it
 		for _, k := range hits {
-			if k.occurred > p.latest {
+			if k.occurred > p.Latest {
 				missing--
 			}
 		}
@@ -264,7 +266,7 @@ func (a *asking) newestOf(ctx context.Context, p *part, b between, after, floor 
 		where = append(where, p.below(*after))
 	}
 	if floor != nil {
-		where = append(where, p.since(timeOf(floor.occurred)))
+		where = append(where, p.since(block.TimeOf(floor.occurred)))
 	}
 	if b.exact() {
 		rows, err := a.list(ctx, p, all(where...), always, newestFirst, n)
@@ -345,10 +347,18 @@ func (a *asking) evidence(ctx context.Context, rows []row, each func(h *proof.He
 	return matches, nil
 }
 
+// A sifter is a trail that can leave out, before it verifies them, records that
+// are not wanted for what their body says. What it returns is verified like
+// everything that leaves the trail. To compute the digest of a body takes ten
+// times as long as to see that a word is not in it.
+type sifter interface {
+	Sift(ctx context.Context, seqs []uint64, keep func(body []byte) bool) ([]trail.Record, error)
+}
+
 // records reads the records seqs, at least those that match, in this order.
 func (a *asking) records(ctx context.Context, seqs []uint64) ([]trail.Record, error) {
 	if s, ok := a.index.cfg.Trail.(sifter); ok {
-		return s.Sift(ctx, seqs, func(body []byte) bool { return possible(&a.expr, body) })
+		return s.Sift(ctx, seqs, func(body []byte) bool { return words.Possible(&a.expr, body) })
 	}
 	return a.index.cfg.Trail.Read(ctx, seqs)
 }
@@ -357,6 +367,14 @@ func (a *asking) records(ctx context.Context, seqs []uint64) ([]trail.Record, er
 type row struct {
 	key
 	sure bool // it matches for sure
+}
+
+// rows runs a query on a part that is a block and calls each for every row.
+func (a *asking) rows(ctx context.Context, p *part, query string, bound []any, each func(scan func(...any) error) error) error {
+	if err := a.index.duck.Rows(ctx, query, bound, each); err != nil {
+		return &partError{p.place, err}
+	}
+	return nil
 }
 
 // An order is that of a list of rows.
@@ -378,15 +396,15 @@ func (a *asking) list(ctx context.Context, p *part, where, sure cond, by order, 
 			return p.newest(where, sure, limit), nil
 		}
 		var rows []row
-		p.each(where, func(t *tail, i int) {
-			rows = append(rows, row{key{t.occurred(i), uint64(t.seqs[i])}, sure.of(t, i)})
+		p.each(where, func(t *block.Tail, i int) {
+			rows = append(rows, row{key{t.Occurred(i), uint64(t.Seqs[i])}, sure.of(t, i)})
 		})
 		return rows, nil
 	}
-	query := "SELECT t, ns, seq, " + sure.sql + " FROM " + p.place.block.table + " WHERE " + where.sql + string(by)
+	query := "SELECT t, ns, seq, " + sure.sql + " FROM " + p.place.block.Table + " WHERE " + where.sql + string(by)
 	bound := append(slices.Concat(sure.args, where.args), int64(limit))
 	var rows []row
-	err := a.index.duck.rows(ctx, p, query, bound, func(scan func(...any) error) error {
+	err := a.rows(ctx, p, query, bound, func(scan func(...any) error) error {
 		var t, seq int64
 		var ns int32
 		var r row

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/evident/index/block"
 	"example.com/evident/proof"
 )
 
@@ -17,7 +18,7 @@ func (x *Index) Span(ctx context.Context, q Query) (earliest, latest time.Time, 
 	if err != nil || s.earliest > s.latest {
 		return time.Time{}, time.Time{}, err
 	}
-	return timeOf(s.earliest), timeOf(s.latest), nil
+	return block.TimeOf(s.earliest), block.TimeOf(s.latest), nil
 }
 
 // A span is the earliest and latest time of what is counted.
@@ -34,15 +35,15 @@ func (s *span) add(earliest, latest int64) {
 
 func (s *span) rows(ctx context.Context, a *asking, p *part, where cond) error {
 	if where.is(always) && p.place.block != nil {
-		s.add(p.earliest, p.latest)
+		s.add(p.Earliest, p.Latest)
 		return nil
 	}
 	if p.place.tail != nil {
-		p.each(where, func(t *tail, row int) { s.add(t.occurred(row), t.occurred(row)) })
+		p.each(where, func(t *block.Tail, row int) { s.add(t.Occurred(row), t.Occurred(row)) })
 		return nil
 	}
-	query := "SELECT min(t * 1000000 + ns), max(t * 1000000 + ns) FROM " + p.place.block.table + " WHERE " + where.sql + " HAVING count(*) > 0"
-	return a.index.duck.rows(ctx, p, query, where.args, func(scan func(...any) error) error {
+	query := "SELECT min(t * 1000000 + ns), max(t * 1000000 + ns) FROM " + p.place.block.Table + " WHERE " + where.sql + " HAVING count(*) > 0"
+	return a.rows(ctx, p, query, where.args, func(scan func(...any) error) error {
 		var earliest, latest int64
 		err := scan(&earliest, &latest)
 		if err == nil {

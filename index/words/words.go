@@ -1,4 +1,7 @@
-package index
+// Package words says which words a value has and keeps, in filters that are
+// never wrong about what is not there, which of them stretches of records have.
+// It is not a text index: it knows where a word may be, and the evidence decides.
+package words
 
 import (
 	"bytes"
@@ -12,8 +15,7 @@ import (
 )
 
 // This file says which words a value has, for those who put them into the
-// membership filters (words of a token) and for those who ask (needs of a
-// clause). The two must agree: whatever a clause needs is put in by every value
+// membership filters (words of a token) and for those who ask (Needs). The two must agree: whatever a clause needs is put in by every value
 // that could make it true. A word is a longest run of the word characters of
 // docs/format.md section 6.9, compared without case.
 //
@@ -47,15 +49,15 @@ var wordClass = func() (class [256]byte) {
 	return class
 }()
 
-// words collects the hashes of one record.
-type words struct {
-	hashes []uint32
-	flood  bool // there are too many: the record may have any word
+// A Set collects hashes of words.
+type Set struct {
+	Hashes []uint32
+	Flood  bool // there are too many: the record may have any word
 }
 
-// addToken puts in what the values of a JSON token have. With whole, a value
+// AddToken puts in what the values of a JSON token have. With whole, a value
 // that is short of telling words is put in whole as well.
-func (w *words) addToken(token []byte, whole bool) {
+func (w *Set) AddToken(token []byte, whole bool) {
 	switch {
 	case token[0] == '"' && bytes.IndexByte(token, '\\') < 0:
 		w.addValue(token[1:len(token)-1], whole)
@@ -70,7 +72,7 @@ func (w *words) addToken(token []byte, whole bool) {
 		var elements []json.RawMessage
 		if json.Unmarshal(token, &elements) == nil {
 			for _, element := range elements {
-				w.addToken(element, whole)
+				w.AddToken(element, whole)
 			}
 		}
 	default:
@@ -80,7 +82,7 @@ func (w *words) addToken(token []byte, whole bool) {
 
 // addEscaped puts in the words of a long string whose escapes are all of one
 // character, none of which is of a word.
-func (w *words) addEscaped(inner []byte) {
+func (w *Set) addEscaped(inner []byte) {
 	for {
 		i := bytes.IndexByte(inner, '\\')
 		if i < 0 {
@@ -92,9 +94,9 @@ func (w *words) addEscaped(inner []byte) {
 	}
 }
 
-func (w *words) addValue(value []byte, whole bool) {
-	if len(w.hashes) > maxRowWords {
-		w.flood = true
+func (w *Set) addValue(value []byte, whole bool) {
+	if len(w.Hashes) > maxRowWords {
+		w.Flood = true
 		return
 	}
 	count, longest := 0, 0
@@ -120,10 +122,10 @@ func (w *words) addValue(value []byte, whole bool) {
 		if i-start == 4 && kinds == 2|4 {
 			continue
 		}
-		w.hashes = append(w.hashes, hashOf(value[start:i], wordSeed))
+		w.Hashes = append(w.Hashes, hashOf(value[start:i], wordSeed))
 	}
 	if whole && goesWhole(count, longest, len(value)) {
-		w.hashes = append(w.hashes, hashOf(value, wholeSeed))
+		w.Hashes = append(w.Hashes, hashOf(value, wholeSeed))
 	}
 }
 
@@ -162,11 +164,11 @@ func mix(h, v uint64) uint64 {
 	return hi ^ lo
 }
 
-// needs returns hashes that are in the words of every record of which a field
+// Needs returns hashes that are in the words of every record of which a field
 // that goes into the words makes the clause true. None means that nothing can
 // be told.
-func needs(e *proof.Expr) []uint32 {
-	var w words
+func Needs(e *proof.Expr) []uint32 {
+	var w Set
 	switch e.Op {
 	case "text":
 		s, left := strings.CutPrefix(e.Value, "*")
@@ -177,7 +179,7 @@ func needs(e *proof.Expr) []uint32 {
 		}
 		w.addValue(whole, false)
 	case "is":
-		parts := literals(e.Value)
+		parts := Literals(e.Value)
 		if len(parts) == 1 {
 			w.addValue(parts[0], true)
 			break
@@ -186,7 +188,7 @@ func needs(e *proof.Expr) []uint32 {
 			w.addValue(wholeWords(part, i == 0, i == len(parts)-1), false)
 		}
 	}
-	return w.hashes
+	return w.Hashes
 }
 
 // wholeWords cuts off a word at the beginning or end of part that may go on
@@ -214,9 +216,9 @@ func onlyOfTimes(s []byte) bool {
 	return true
 }
 
-// literals cuts a pattern at its stars and takes the escapes away
+// Literals cuts a pattern at its stars and takes the escapes away
 // (docs/format.md section 6.8).
-func literals(pattern string) [][]byte {
+func Literals(pattern string) [][]byte {
 	parts := [][]byte{{}}
 	for i := 0; i < len(pattern); i++ {
 		c := pattern[i]
@@ -231,4 +233,15 @@ func literals(pattern string) [][]byte {
 		parts[len(parts)-1] = append(parts[len(parts)-1], c)
 	}
 	return parts
+}
+
+// AppendFolded appends b to dst with A-Z made a-z.
+func AppendFolded(dst, b []byte) []byte {
+	for _, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
 }

@@ -1,4 +1,4 @@
-package index
+package block
 
 import (
 	"context"
@@ -11,18 +11,18 @@ import (
 	"github.com/duckdb/duckdb-go/v2"
 )
 
-// The columns of a block: t, ns, seq, flags and one for each group.
+// ColumnNames are the columns of a block: t, ns, seq, flags and one for each group.
 var (
-	columnNames = func() []string {
+	ColumnNames = func() []string {
 		names := []string{"t", "ns", "seq", "flags"}
-		for g := range groups {
-			names = append(names, groups[g].name)
+		for g := range Groups {
+			names = append(names, Groups[g].Name)
 		}
 		return names
 	}()
 	columnTypes = func() []duckdb.Type {
 		types := []duckdb.Type{duckdb.TYPE_BIGINT, duckdb.TYPE_INTEGER, duckdb.TYPE_BIGINT, duckdb.TYPE_UTINYINT}
-		for range groups {
+		for range Groups {
 			types = append(types, duckdb.TYPE_UINTEGER)
 		}
 		return types
@@ -37,14 +37,14 @@ var schema = func() string {
 		duckdb.TYPE_UTINYINT: "UTINYINT", duckdb.TYPE_UINTEGER: "UINTEGER",
 	}
 	var columns []string
-	for i, name := range columnNames {
+	for i, name := range ColumnNames {
 		columns = append(columns, name+" "+sqlTypes[columnTypes[i]])
 	}
 	return "(" + strings.Join(columns, ", ") + ")"
 }()
 
-// A duck is the DuckDB of one index: in memory, with blocks attached, locked.
-type duck struct {
+// A Duck is the DuckDB of one index: in memory, with blocks attached, locked.
+type Duck struct {
 	db *sql.DB
 
 	mu    sync.Mutex
@@ -52,15 +52,15 @@ type duck struct {
 	last  int64
 }
 
-// openDuck starts DuckDB. It may read and write below dir and nowhere else, and
+// Start starts DuckDB. It may read and write below dir and nowhere else, and
 // nobody can change that. Each query runs on one thread: parts of the index are
 // searched at the same time, which scales better than threads within one part.
-func openDuck(ctx context.Context, dir string, memoryBytes int64) (*duck, error) {
+func Start(ctx context.Context, dir string, memoryBytes int64) (*Duck, error) {
 	connector, err := duckdb.NewConnector("", nil)
 	if err != nil {
 		return nil, fmt.Errorf("start duckdb: %w", err)
 	}
-	d := &duck{db: sql.OpenDB(connector), feeds: map[int64]feed{}}
+	d := &Duck{db: sql.OpenDB(connector), feeds: map[int64]feed{}}
 	if err := d.setUp(ctx, dir, memoryBytes); err != nil {
 		d.db.Close()
 		return nil, fmt.Errorf("start duckdb: %w", err)
@@ -68,7 +68,7 @@ func openDuck(ctx context.Context, dir string, memoryBytes int64) (*duck, error)
 	return d, nil
 }
 
-func (d *duck) setUp(ctx context.Context, dir string, memoryBytes int64) error {
+func (d *Duck) setUp(ctx context.Context, dir string, memoryBytes int64) error {
 	conn, err := d.db.Conn(ctx)
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func quoteSQL(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") +
 
 // lend makes the rows of a tail known to DuckDB as feed(number), in this order,
 // until they are taken back.
-func (d *duck) lend(t *tail, order []uint32) (number int64) {
+func (d *Duck) lend(t *Tail, order []uint32) (number int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.last++
@@ -117,14 +117,14 @@ func (d *duck) lend(t *tail, order []uint32) (number int64) {
 	return d.last
 }
 
-func (d *duck) takeBack(number int64) {
+func (d *Duck) takeBack(number int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.feeds, number)
 }
 
 // bindFeed finds the rows that a statement names.
-func (d *duck) bindFeed(_ map[string]any, args ...any) (duckdb.ChunkTableSource, error) {
+func (d *Duck) bindFeed(_ map[string]any, args ...any) (duckdb.ChunkTableSource, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	f, ok := d.feeds[args[0].(int64)]
@@ -136,7 +136,7 @@ func (d *duck) bindFeed(_ map[string]any, args ...any) (duckdb.ChunkTableSource,
 
 // A feed gives the rows of a tail to DuckDB.
 type feed struct {
-	tail  *tail
+	tail  *Tail
 	order []uint32
 	next  int
 }
@@ -149,7 +149,7 @@ func (f *feed) Cardinality() *duckdb.CardinalityInfo {
 
 func (f *feed) ColumnInfos() []duckdb.ColumnInfo {
 	var columns []duckdb.ColumnInfo
-	for i, name := range columnNames {
+	for i, name := range ColumnNames {
 		info, err := duckdb.NewTypeInfo(columnTypes[i])
 		if err != nil {
 			panic("bug: " + err.Error()) // the types are plain ones
@@ -164,9 +164,9 @@ func (f *feed) FillChunk(chunk duckdb.DataChunk) error {
 	rows := f.order[f.next : f.next+n]
 	f.next += n
 	t := f.tail
-	errs := []error{fill(chunk, 0, t.t, rows), fill(chunk, 1, t.ns, rows), fill(chunk, 2, t.seqs, rows), fill(chunk, 3, t.flags, rows)}
-	for g := range groups {
-		errs = append(errs, fill(chunk, 4+g, t.codes[g], rows))
+	errs := []error{fill(chunk, 0, t.T, rows), fill(chunk, 1, t.NS, rows), fill(chunk, 2, t.Seqs, rows), fill(chunk, 3, t.Flags, rows)}
+	for g := range Groups {
+		errs = append(errs, fill(chunk, 4+g, t.Codes[g], rows))
 	}
 	return errors.Join(append(errs, chunk.SetSize(n))...)
 }
@@ -180,24 +180,21 @@ func fill[T any](chunk duckdb.DataChunk, to int, column []T, rows []uint32) erro
 	return nil
 }
 
-// args are the bound parameters of a query.
-type args = []any
-
-// rows runs a query on a block and calls each for every row. Its text is made
-// of the names in columnNames and of question marks.
-func (d *duck) rows(ctx context.Context, p *part, query string, bound args, each func(scan func(...any) error) error) error {
+// Rows runs a query on a block and calls each for every row. Its text is made
+// of the names in ColumnNames and of question marks.
+func (d *Duck) Rows(ctx context.Context, query string, bound []any, each func(scan func(...any) error) error) error {
 	rows, err := d.db.QueryContext(ctx, query, bound...)
 	if err != nil {
-		return &partError{p.place, err}
+		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		if err := each(rows.Scan); err != nil {
-			return &partError{p.place, err}
+			return err
 		}
 	}
-	if err := rows.Err(); err != nil {
-		return &partError{p.place, err}
-	}
-	return nil
+	return rows.Err()
 }
+
+// Close ends DuckDB.
+func (d *Duck) Close() error { return d.db.Close() }

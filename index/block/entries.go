@@ -1,4 +1,4 @@
-package index
+package block
 
 import (
 	"bytes"
@@ -6,22 +6,25 @@ import (
 	"hash/maphash"
 	"sort"
 
+	"example.com/evident/index/words"
 	"example.com/evident/proof"
 )
 
-// entries are the distinct entries of one group in one part of the index. The
+// Entries are the distinct entries of one group in one part of the index. The
 // code of an entry is its number, from 1; code 0 is an entry that is not kept.
 // A copy of the struct stays valid while entries are added to the original.
-type entries struct {
+type Entries struct {
 	blob    []byte   // one entry behind the other, each as appendPart makes its parts
 	folded  []byte   // the same with A-Z made a-z, to search in
 	ends    []uint32 // of each entry
 	escaped []uint32 // codes of those with a backslash, in which a search of bytes may miss
 }
 
-func (e *entries) len() int { return len(e.ends) }
+// Len is the number of entries.
+func (e *Entries) Len() int { return len(e.ends) }
 
-func (e *entries) at(code uint32) []byte {
+// At returns the entry with a code.
+func (e *Entries) At(code uint32) []byte {
 	start := uint32(0)
 	if code > 1 {
 		start = e.ends[code-2]
@@ -29,25 +32,15 @@ func (e *entries) at(code uint32) []byte {
 	return e.blob[start:e.ends[code-1]]
 }
 
-func (e *entries) add(entry []byte) (code uint32) {
+func (e *Entries) add(entry []byte) (code uint32) {
 	e.blob = append(e.blob, entry...)
-	e.folded = appendFolded(e.folded, entry)
+	e.folded = words.AppendFolded(e.folded, entry)
 	e.ends = append(e.ends, uint32(len(e.blob)))
 	code = uint32(len(e.ends))
 	if bytes.IndexByte(entry, '\\') >= 0 {
 		e.escaped = append(e.escaped, code)
 	}
 	return code
-}
-
-func appendFolded(dst, b []byte) []byte {
-	for _, c := range b {
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		dst = append(dst, c)
-	}
-	return dst
 }
 
 // appendPart writes a part of an entry: its length and one, or zero for none.
@@ -59,8 +52,8 @@ func appendPart(b, part []byte, there bool) []byte {
 	return append(b, part...)
 }
 
-// parseEntry cuts an entry into its parts; nil is a part that is not there.
-func parseEntry(entry []byte) (parts [maxParts][]byte) {
+// ParseEntry cuts an entry into its parts; nil is a part that is not there.
+func ParseEntry(entry []byte) (parts [maxParts][]byte) {
 	for i := 0; i < maxParts && len(entry) > 0; i++ {
 		n, width := binary.Uvarint(entry)
 		entry = entry[width:]
@@ -73,9 +66,9 @@ func parseEntry(entry []byte) (parts [maxParts][]byte) {
 
 // record makes of an entry the record that it is of, as far as the group goes.
 // The members of the header stand in the body too (docs/format.md section 3).
-func (g *group) record(entry []byte) (h proof.Header, v proof.View) {
-	parts := parseEntry(entry)
-	for i, name := range g.parts {
+func (g *Group) record(entry []byte) (h proof.Header, v proof.View) {
+	parts := ParseEntry(entry)
+	for i, name := range g.Parts {
 		token := parts[i]
 		if token == nil {
 			continue
@@ -99,12 +92,12 @@ func (g *group) record(entry []byte) (h proof.Header, v proof.View) {
 	return h, v
 }
 
-// matching returns the codes of the entries for which the clause is true.
+// Matching returns the codes of the entries for which the clause is true.
 // Literal is in lower case and stands in every value that makes it true.
-func (e *entries) matching(g *group, clause *proof.Expr, literal []byte) codeSet {
-	set := codeSet{bits: make([]uint64, e.len()/64+1), size: e.len()}
+func (e *Entries) Matching(g *Group, clause *proof.Expr, literal []byte) CodeSet {
+	set := CodeSet{bits: make([]uint64, e.Len()/64+1), Size: e.Len()}
 	try := func(code uint32) {
-		h, v := g.record(e.at(code))
+		h, v := g.record(e.At(code))
 		if clause.Eval(&h, &v) == proof.True {
 			set.add(code)
 		}
@@ -130,21 +123,30 @@ func (e *entries) matching(g *group, clause *proof.Expr, literal []byte) codeSet
 	return set
 }
 
-// A codeSet is a set of the codes 1 to size.
-type codeSet struct {
-	bits []uint64
-	size int
-	n    int
+// A CodeSet is a set of the codes 1 to size.
+type CodeSet struct {
+	Size, N int // how many codes there may be, and how many are in the set
+	bits    []uint64
 }
 
-func (s *codeSet) add(code uint32) {
-	if !s.has(code) {
+func (s *CodeSet) add(code uint32) {
+	if !s.Has(code) {
 		s.bits[code/64] |= 1 << (code % 64)
-		s.n++
+		s.N++
 	}
 }
 
-func (s *codeSet) has(code uint32) bool { return s.bits[code/64]>>(code%64)&1 == 1 }
+// Has reports whether code is in the set.
+func (s *CodeSet) Has(code uint32) bool { return s.bits[code/64]>>(code%64)&1 == 1 }
+
+// String writes the set as a digit for each code from 0 on: 1 if it is in it.
+func (s *CodeSet) String() string {
+	b := make([]byte, s.Size+1)
+	for code := range b {
+		b[code] = '0' + byte(s.bits[code/64]>>(code%64)&1)
+	}
+	return string(b)
+}
 
 // maxDictionaryBytes bounds the entries of one group in one part: what comes
 // after gets code 0. A part with longer ones is no record of an honest source.
@@ -152,7 +154,7 @@ const maxDictionaryBytes = 48 << 20
 
 // A dictionary gives codes to entries.
 type dictionary struct {
-	entries
+	Entries
 	seed  maphash.Seed
 	table []uint32 // open addressing, a power of two long; 0 is free
 }
@@ -163,12 +165,12 @@ func (d *dictionary) code(entry []byte) uint32 {
 	if len(entry) > maxEntryBytes {
 		return 0
 	}
-	if 2*d.len() >= len(d.table) {
+	if 2*d.Len() >= len(d.table) {
 		d.grow()
 	}
 	slot := maphash.Bytes(d.seed, entry) & uint64(len(d.table)-1)
 	for d.table[slot] != 0 {
-		if code := d.table[slot]; bytes.Equal(d.at(code), entry) {
+		if code := d.table[slot]; bytes.Equal(d.At(code), entry) {
 			return code
 		}
 		slot = (slot + 1) & uint64(len(d.table)-1)
@@ -185,8 +187,8 @@ func (d *dictionary) grow() {
 		d.seed = maphash.MakeSeed()
 	}
 	d.table = make([]uint32, max(64, 2*len(d.table)))
-	for code := uint32(1); int(code) <= d.len(); code++ {
-		slot := maphash.Bytes(d.seed, d.at(code)) & uint64(len(d.table)-1)
+	for code := uint32(1); int(code) <= d.Len(); code++ {
+		slot := maphash.Bytes(d.seed, d.At(code)) & uint64(len(d.table)-1)
 		for d.table[slot] != 0 {
 			slot = (slot + 1) & uint64(len(d.table)-1)
 		}

@@ -1,4 +1,4 @@
-package index
+package block
 
 import (
 	"strings"
@@ -7,19 +7,20 @@ import (
 	"example.com/evident/proof"
 )
 
-// A group is a column of the index: a code for what some fields of a record
+// A Group is a column of the index: a code for what some fields of a record
 // have in common with other records. Fields that go together (an actor's id,
 // name and mail address) share one, since they rarely come in other company.
 //
 // A part of a group with a slash is a field of the body, kept as its token
 // stands there; one without is a member of the header. So a clause is decided
 // on an entry of a group by the very code that decides it on the record.
-type group struct {
-	name  string
-	parts []string
+type Group struct {
+	Name  string
+	Parts []string
 }
 
-var groups = [...]group{
+// Groups are the columns of codes.
+var Groups = [...]Group{
 	{"source", []string{"source"}},
 	{"category", []string{"category"}},
 	{"action", []string{"action", "/native_action"}},
@@ -31,8 +32,10 @@ var groups = [...]group{
 	{"agent", []string{"/where/user_agent"}},
 }
 
+// GroupCount is their number.
+const GroupCount = len(Groups)
+
 const (
-	groupCount    = len(groups)
 	maxParts      = 6
 	maxEntryBytes = 1024 // a longer entry is not kept: its code is 0, look at the evidence
 )
@@ -40,16 +43,16 @@ const (
 // Where a field of the body goes besides the groups.
 const (
 	inWords  = 0xff // into the words
-	inHeader = 0xfe // nowhere: the header has it, and so has its group
-	inTime   = 0xfd // nowhere: occurred_at, of which words would only cost; see needs
+	InHeader = 0xfe // nowhere: the header has it, and so has its group
+	InTime   = 0xfd // nowhere: occurred_at, of which words would only cost; see needs
 )
 
-// placeOf says where each field of a body goes that does not go into the words:
+// Places says where each field of a body goes that does not go into the words:
 // eight times its group plus its part, or one of the above.
-var placeOf = func() map[string]uint8 {
-	m := map[string]uint8{"/source": inHeader, "/category": inHeader, "/action": inHeader, "/outcome": inHeader, "/occurred_at": inTime}
-	for g := range groups {
-		for p, name := range groups[g].parts {
+var Places = func() map[string]uint8 {
+	m := map[string]uint8{"/source": InHeader, "/category": InHeader, "/action": InHeader, "/outcome": InHeader, "/occurred_at": InTime}
+	for g := range Groups {
+		for p, name := range Groups[g].Parts {
 			if name[0] == '/' {
 				m[name] = uint8(8*g + p)
 			}
@@ -58,10 +61,10 @@ var placeOf = func() map[string]uint8 {
 	return m
 }()
 
-// placesByLength are the pointers in placeOf by their length, which finds one of
+// placesByLength are the pointers in Places by their length, which finds one of
 // them faster than hashing it does.
 var placesByLength = func() (by [24][]knownPlace) {
-	for pointer, place := range placeOf {
+	for pointer, place := range Places {
 		by[len(pointer)] = append(by[len(pointer)], knownPlace{pointer, place})
 	}
 	return by
@@ -85,8 +88,8 @@ func placeFor(pointer string) uint8 {
 
 // Flags of a row.
 const (
-	moreTargets = 1 << iota // it has targets that no column holds
-	bodyExpired             // it has no body any more
+	MoreTargets = 1 << iota // it has targets that no column holds
+	BodyExpired             // it has no body any more
 )
 
 // A Row is what the index wants to know of one record. It refers to nothing of
@@ -113,7 +116,7 @@ func RowOf(h *proof.Header, fields []proof.Field) Row {
 		header: [4]string{h.Source, h.Category, h.Action, h.Outcome},
 	}
 	if fields == nil {
-		r.flags = bodyExpired
+		r.flags = BodyExpired
 		return r
 	}
 	size := 0
@@ -126,9 +129,9 @@ func RowOf(h *proof.Header, fields []proof.Field) Row {
 		f := &fields[i]
 		place := placeFor(f.Pointer)
 		if place == inWords && strings.HasPrefix(f.Pointer, "/targets/") {
-			r.flags |= moreTargets
+			r.flags |= MoreTargets
 		}
-		if place == inHeader || place == inTime {
+		if place == InHeader || place == InTime {
 			continue
 		}
 		r.tokens = append(r.tokens, f.Value...)
@@ -137,15 +140,18 @@ func RowOf(h *proof.Header, fields []proof.Field) Row {
 	return r
 }
 
-// timeOf is the time of nanoseconds since 1970.
-func timeOf(ns int64) time.Time { return time.Unix(0, ns).UTC() }
+// TimeOf is the time of nanoseconds since 1970.
+func TimeOf(ns int64) time.Time { return time.Unix(0, ns).UTC() }
 
-// splitTime cuts nanoseconds since 1970 into the columns t and ns. Most sources
+// SplitTime cuts nanoseconds since 1970 into the columns t and ns. Most sources
 // say no more than milliseconds, and then ns costs nothing.
-func splitTime(at int64) (t int64, ns int32) {
+func SplitTime(at int64) (t int64, ns int32) {
 	t = at / 1e6
 	if ns = int32(at - t*1e6); ns < 0 {
 		t, ns = t-1, ns+1e6
 	}
 	return t, ns
 }
+
+// Seq is the number of the record.
+func (r *Row) Seq() uint64 { return r.seq }

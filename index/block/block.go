@@ -1,4 +1,4 @@
-package index
+package block
 
 import (
 	"bytes"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 
+	"example.com/evident/index/words"
 	"example.com/evident/proof"
 )
 
@@ -28,37 +29,34 @@ import (
 // <first> is the seq of its first record in twelve digits. Numbers are little
 // endian. The words are written last and hold the checksum of the other file,
 // so a block is either whole or not there.
-type block struct {
-	blockHead
+type Block struct {
+	Head
 	name  string // of both files, without what is behind the dot
-	table string
+	Table string // by which DuckDB knows it
 	words *os.File
 	rows  int64 // where the rows of the words begin in it
-	packs [groupCount]pack
-	cache *cache
+	packs [GroupCount]pack
+	cache *Cache
 
-	entryWords filterOf // words of all entries
+	entryWords words.Filter // words of all entries
 
-	strays []Row // its newest records
+	StrayRows []Row // of its newest records, for whoever reads them
 }
 
-// blockHead is the beginning of the words of a block.
-type blockHead struct {
+// Head is the beginning of the words of a block.
+type Head struct {
 	Magic        [8]byte
 	First, Until uint64
 	Leaf         proof.Hash // of the last record: it binds every record before it
-	Earliest     int64
-	Latest       int64
-	Flags        uint8
-	Lost         [groupCount]bool
-	Bulk         int64 // strays lie after it, in milliseconds
-	StrayCount   uint32
-	Strays       [maxStrays]uint64
-	Stretch      uint32 // records of one
-	EntryFilter  uint32 // words of 64 bits
-	FilterBits   uint32
-	TableBytes   uint64
-	TableSum     uint32
+	Facts
+	Bulk        int64 // strays lie after it, in milliseconds
+	StrayCount  uint32
+	Strays      [maxStrays]uint64
+	Stretch     uint32 // records of one
+	EntryFilter uint32 // words of 64 bits
+	FilterBits  uint32
+	TableBytes  uint64
+	TableSum    uint32
 }
 
 type pack struct {
@@ -78,21 +76,21 @@ func blockName(dir string, first uint64) string {
 	return filepath.Join(dir, fmt.Sprintf("%012d", first))
 }
 
-// writeBlock makes a block of a full tail, whose last record has this leaf.
-func writeBlock(ctx context.Context, d *duck, dir string, t *tail, leaf proof.Hash) error {
-	name := blockName(dir, t.first)
+// Write makes a block of a full tail, whose last record has this leaf.
+func Write(ctx context.Context, d *Duck, dir string, t *Tail, leaf proof.Hash) error {
+	name := blockName(dir, t.First)
 	order := t.sorted()
 	if err := writeTable(ctx, d, name+".duckdb.tmp", t, order); err != nil {
 		return err
 	}
-	head := blockHead{
-		Magic: blockMagic, First: t.first, Until: t.first + uint64(t.n), Leaf: leaf,
-		Earliest: t.earliest, Latest: t.latest, Flags: t.facts.flags, Lost: t.lost, Stretch: uint32(t.stretch),
+	head := Head{
+		Magic: blockMagic, First: t.First, Until: t.First + uint64(t.n), Leaf: leaf,
+		Facts: t.facts, Stretch: uint32(t.Stretch),
 	}
 	strays, bulk := straysOf(t, order)
 	head.Bulk, head.StrayCount = bulk, uint32(len(strays))
 	for i, row := range strays {
-		head.Strays[i] = uint64(t.seqs[row])
+		head.Strays[i] = uint64(t.Seqs[row])
 	}
 	var err error
 	if head.TableBytes, head.TableSum, err = sumFile(name + ".duckdb.tmp"); err != nil {
@@ -109,7 +107,7 @@ func writeBlock(ctx context.Context, d *duck, dir string, t *tail, leaf proof.Ha
 	return os.Rename(name+".words.tmp", name+".words")
 }
 
-func writeTable(ctx context.Context, d *duck, name string, t *tail, order []uint32) error {
+func writeTable(ctx context.Context, d *Duck, name string, t *Tail, order []uint32) error {
 	if err := removeAll(name, name+".wal"); err != nil {
 		return err
 	}
@@ -132,9 +130,9 @@ func writeTable(ctx context.Context, d *duck, name string, t *tail, order []uint
 	return nil
 }
 
-func writeWords(name string, t *tail, head blockHead) error {
-	rows, size := turn(t.filters)
-	entryWords := t.entryWords.folded()
+func writeWords(name string, t *Tail, head Head) error {
+	rows, size := words.Turn(t.filters)
+	entryWords := t.entryWords.Folded()
 	head.FilterBits, head.EntryFilter = uint32(size), uint32(len(entryWords))
 	b, err := binary.Append(nil, binary.LittleEndian, &head)
 	if err != nil {
@@ -144,8 +142,8 @@ func writeWords(name string, t *tail, head blockHead) error {
 	if err != nil {
 		return err
 	}
-	for g := range groups {
-		plain := appendEntries(nil, &t.dictionaries[g].entries)
+	for g := range Groups {
+		plain := appendEntries(nil, &t.dictionaries[g].Entries)
 		packed := enc.EncodeAll(plain, nil)
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(packed)))
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(plain)))
@@ -154,7 +152,7 @@ func writeWords(name string, t *tail, head blockHead) error {
 	for _, w := range entryWords {
 		b = binary.LittleEndian.AppendUint64(b, w)
 	}
-	width := rowBytes(len(t.filters))
+	width := words.RowBytes(len(t.filters))
 	for row := range slices.Chunk(rows, width) {
 		b = append(b, row...)
 		b = binary.LittleEndian.AppendUint16(b, uint16(crc32.Checksum(row, castagnoli)))
@@ -163,8 +161,8 @@ func writeWords(name string, t *tail, head blockHead) error {
 	return os.WriteFile(name, b, 0o600)
 }
 
-func appendEntries(b []byte, e *entries) []byte {
-	b = binary.AppendUvarint(b, uint64(e.len()))
+func appendEntries(b []byte, e *Entries) []byte {
+	b = binary.AppendUvarint(b, uint64(e.Len()))
 	start := uint32(0)
 	for _, end := range e.ends {
 		b = binary.AppendUvarint(b, uint64(end-start))
@@ -175,7 +173,7 @@ func appendEntries(b []byte, e *entries) []byte {
 
 var errEntries = errors.New("entries are not well formed")
 
-func parseEntries(b []byte) (e entries, err error) {
+func parseEntries(b []byte) (e Entries, err error) {
 	n, width := binary.Uvarint(b)
 	if width <= 0 || n > uint64(len(b)) {
 		return e, errEntries
@@ -196,19 +194,19 @@ func parseEntries(b []byte) (e entries, err error) {
 		return e, errEntries
 	}
 	e.blob = b
-	e.folded = appendFolded(make([]byte, 0, len(b)), b)
-	for code := uint32(1); int(code) <= e.len(); code++ {
-		if bytes.IndexByte(e.at(code), '\\') >= 0 {
+	e.folded = words.AppendFolded(make([]byte, 0, len(b)), b)
+	for code := uint32(1); int(code) <= e.Len(); code++ {
+		if bytes.IndexByte(e.At(code), '\\') >= 0 {
 			e.escaped = append(e.escaped, code)
 		}
 	}
 	return e, nil
 }
 
-// openBlock opens the block that begins with first and holds it against its
+// Open opens the block that begins with first and holds it against its
 // checksums. What its records are the caller holds against the trail.
-func openBlock(ctx context.Context, d *duck, dir string, first uint64, c *cache) (*block, error) {
-	b := &block{name: blockName(dir, first), cache: c}
+func Open(ctx context.Context, d *Duck, dir string, first uint64, c *Cache) (*Block, error) {
+	b := &Block{name: blockName(dir, first), cache: c}
 	if err := b.check(); err != nil {
 		return nil, err
 	}
@@ -222,12 +220,21 @@ func openBlock(ctx context.Context, d *duck, dir string, first uint64, c *cache)
 		f.Close()
 		return nil, fmt.Errorf("attach: %w", err)
 	}
-	b.table = as + ".e"
+	b.Table = as + ".e"
 	return b, nil
 }
 
+// StraySeqs are the numbers of its newest records.
+func (b *Block) StraySeqs() []uint64 { return b.Strays[:b.StrayCount] }
+
+// Check reads the files of the block again and returns what is wrong with them.
+func (b *Block) Check() error { return (&Block{name: b.name}).check() }
+
+// Mention says whether some entry may have all these words.
+func (b *Block) Mention(hashes []uint32) bool { return b.entryWords.HasAll(hashes) }
+
 // check reads both files of a block and returns what is wrong with them.
-func (b *block) check() error {
+func (b *Block) check() error {
 	data, err := os.ReadFile(b.name + ".words")
 	if err != nil {
 		return err
@@ -237,10 +244,10 @@ func (b *block) check() error {
 		return errors.New("the words are damaged")
 	}
 	r := bytes.NewReader(data[:end])
-	if err := binary.Read(r, binary.LittleEndian, &b.blockHead); err != nil || b.Magic != blockMagic {
+	if err := binary.Read(r, binary.LittleEndian, &b.Head); err != nil || b.Magic != blockMagic {
 		return errors.New("the words are of another version")
 	}
-	for g := range groups {
+	for g := range Groups {
 		var length [2]uint32
 		if err := binary.Read(r, binary.LittleEndian, &length); err != nil {
 			return errors.New("the words are cut short")
@@ -250,15 +257,15 @@ func (b *block) check() error {
 			return err
 		}
 	}
-	if b.EntryFilter == 0 || b.EntryFilter > entryBits/64 {
+	if b.EntryFilter == 0 || b.EntryFilter > words.EntryBits/64 {
 		return errors.New("the words are cut short")
 	}
-	b.entryWords = make(filterOf, b.EntryFilter)
+	b.entryWords = make(words.Filter, b.EntryFilter)
 	if err := binary.Read(r, binary.LittleEndian, b.entryWords); err != nil {
 		return errors.New("the words are cut short")
 	}
 	b.rows = r.Size() - int64(r.Len())
-	if b.StrayCount > maxStrays || int64(r.Len()) != int64(b.FilterBits)*int64(rowBytes(b.stretches())+rowSum) {
+	if b.StrayCount > maxStrays || int64(r.Len()) != int64(b.FilterBits)*int64(words.RowBytes(b.Stretches())+rowSum) {
 		return errors.New("the words are cut short")
 	}
 	size, sum, err := sumFile(b.name + ".duckdb")
@@ -282,45 +289,46 @@ func sumFile(name string) (size uint64, sum uint32, err error) {
 	return uint64(n), h.Sum32(), err
 }
 
-func (b *block) stretches() int {
+// Stretches is how many stretches it has.
+func (b *Block) Stretches() int {
 	return int((b.Until - b.First + uint64(b.Stretch) - 1) / uint64(b.Stretch))
 }
 
-// close lets go of the block. No query may use it any more.
-func (b *block) close(ctx context.Context, d *duck) error {
-	_, err := d.db.ExecContext(ctx, "DETACH "+b.table[:len(b.table)-len(".e")])
+// Close lets go of the block. No query may use it any more.
+func (b *Block) Close(ctx context.Context, d *Duck) error {
+	_, err := d.db.ExecContext(ctx, "DETACH "+b.Table[:len(b.Table)-len(".e")])
 	return errors.Join(err, b.words.Close())
 }
 
-// dictionary returns the entries of group g.
-func (b *block) dictionary(g int) (entries, error) {
-	return b.cache.get(cacheKey{b, g}, func() (entries, error) {
+// Dictionary returns the entries of group g.
+func (b *Block) Dictionary(g int) (Entries, error) {
+	return b.cache.get(cacheKey{b, g}, func() (Entries, error) {
 		p := b.packs[g]
 		packed := make([]byte, p.packed)
 		if _, err := b.words.ReadAt(packed, p.offset); err != nil {
-			return entries{}, fmt.Errorf("read words: %w", err)
+			return Entries{}, fmt.Errorf("read words: %w", err)
 		}
 		dec, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(uint64(max(p.plain, 1<<23))))
 		if err != nil {
-			return entries{}, err
+			return Entries{}, err
 		}
 		defer dec.Close()
 		plain, err := dec.DecodeAll(packed, make([]byte, 0, p.plain))
 		if err != nil {
-			return entries{}, fmt.Errorf("unpack words: %w", err)
+			return Entries{}, fmt.Errorf("unpack words: %w", err)
 		}
 		return parseEntries(plain)
 	})
 }
 
-// may returns the stretches that may have a record with all these words.
-func (b *block) may(hashes []uint32) (stretchSet, error) {
-	set := allStretches(b.stretches())
-	width := rowBytes(b.stretches())
+// May returns the stretches that may have a record with all these words.
+func (b *Block) May(hashes []uint32) (words.Stretches, error) {
+	set := words.AllStretches(b.Stretches())
+	width := words.RowBytes(b.Stretches())
 	row := make([]byte, width+rowSum)
 	for _, h := range hashes {
-		for i := range uint32(filterHashes) {
-			p := position(h, i, int(b.FilterBits))
+		for i := range uint32(words.Hashes) {
+			p := words.Position(h, i, int(b.FilterBits))
 			if _, err := b.words.ReadAt(row, b.rows+int64(p)*int64(len(row))); err != nil {
 				return nil, fmt.Errorf("read words: %w", err)
 			}
@@ -335,8 +343,8 @@ func (b *block) may(hashes []uint32) (stretchSet, error) {
 	return set, nil
 }
 
-// remove deletes the files of the block that begins with first.
-func removeBlock(dir string, first uint64) error {
+// Remove deletes the files of the block that begins with first.
+func Remove(dir string, first uint64) error {
 	name := blockName(dir, first)
 	return removeAll(name+".words", name+".duckdb", name+".duckdb.wal", name+".words.tmp", name+".duckdb.tmp", name+".duckdb.tmp.wal")
 }
@@ -348,4 +356,19 @@ func removeAll(names ...string) error {
 		}
 	}
 	return nil
+}
+
+// The newest few records of a block are its strays: see package index.
+const maxStrays = 64
+
+// straysOf returns the last rows in order that are a tail's strays, and the
+// time above which all of them lie, in milliseconds.
+func straysOf(t *Tail, order []uint32) (strays []uint32, bulk int64) {
+	n := min(maxStrays, len(order)/8)
+	bulk = t.T[order[len(order)-1-n]]
+	from := len(order) - n
+	for from < len(order) && t.T[order[from]] == bulk {
+		from++
+	}
+	return order[from:], bulk
 }

@@ -1,27 +1,17 @@
-package index
+package words
 
 import (
 	"bytes"
-	"context"
 	"slices"
 	"strings"
 
 	"example.com/evident/proof"
-	"example.com/evident/trail"
 )
 
-// A sifter is a trail that can leave out, before it verifies them, records that
-// are not wanted for what their body says. What it returns is verified like
-// everything that leaves the trail. To compute the digest of a body takes ten
-// times as long as to see that a word is not in it.
-type sifter interface {
-	Sift(ctx context.Context, seqs []uint64, keep func(body []byte) bool) ([]trail.Record, error)
-}
-
-// possible reports whether a record with this body may match e; true if that
+// Possible reports whether a record with this body may match e; true if that
 // cannot be told by a look at the bytes.
-func possible(e *proof.Expr, body []byte) bool {
-	may := func(arg proof.Expr) bool { return possible(&arg, body) }
+func Possible(e *proof.Expr, body []byte) bool {
+	may := func(arg proof.Expr) bool { return Possible(&arg, body) }
 	switch e.Op {
 	case "all":
 		return !slices.ContainsFunc(e.Args, func(arg proof.Expr) bool { return !may(arg) })
@@ -36,7 +26,7 @@ func possible(e *proof.Expr, body []byte) bool {
 		if !slices.ContainsFunc(e.Fields, func(f string) bool { return mayName(body, f) }) {
 			return false
 		}
-		return !slices.ContainsFunc(literals(e.Value), func(part []byte) bool { return !mayHold(body, longestWord(part)) })
+		return !slices.ContainsFunc(Literals(e.Value), func(part []byte) bool { return !mayHold(body, longestWord(part)) })
 	}
 	return true
 }
@@ -48,7 +38,7 @@ func longestWord(b []byte) []byte {
 	if len(words) == 0 {
 		return nil
 	}
-	return appendFolded(nil, slices.MaxFunc(words, func(a, b []byte) int { return len(a) - len(b) }))
+	return AppendFolded(nil, slices.MaxFunc(words, func(a, b []byte) int { return len(a) - len(b) }))
 }
 
 // mayName reports whether body may have a field with this pointer: it has the

@@ -1,13 +1,13 @@
-package index
+package block
 
 import (
 	"container/list"
 	"sync"
 )
 
-// A cache keeps the unpacked entries of blocks that were used last, up to max
+// A Cache keeps the unpacked entries of blocks that were used last, up to max
 // bytes. It may be used concurrently.
-type cache struct {
+type Cache struct {
 	max int
 
 	mu    sync.Mutex // guards what follows
@@ -17,20 +17,21 @@ type cache struct {
 }
 
 type cacheKey struct {
-	block *block
+	block *Block
 	group int
 }
 
 type cached struct {
 	key     cacheKey
-	entries entries
+	entries Entries
 	bytes   int
 }
 
-func newCache(max int) *cache { return &cache{max: max, byKey: map[cacheKey]*list.Element{}} }
+// NewCache returns a cache of so many bytes.
+func NewCache(max int) *Cache { return &Cache{max: max, byKey: map[cacheKey]*list.Element{}} }
 
 // get returns the entries under key, or loads them.
-func (c *cache) get(key cacheKey, load func() (entries, error)) (entries, error) {
+func (c *Cache) get(key cacheKey, load func() (Entries, error)) (Entries, error) {
 	c.mu.Lock()
 	if e, ok := c.byKey[key]; ok {
 		c.used.MoveToFront(e)
@@ -55,17 +56,17 @@ func (c *cache) get(key cacheKey, load func() (entries, error)) (entries, error)
 	return loaded, nil
 }
 
-func (c *cache) drop(e *list.Element) {
+func (c *Cache) drop(e *list.Element) {
 	old := c.used.Remove(e).(*cached)
 	delete(c.byKey, old.key)
 	c.bytes -= old.bytes
 }
 
-// forget drops what is kept of a block.
-func (c *cache) forget(b *block) {
+// Forget drops what is kept of a block.
+func (c *Cache) Forget(b *Block) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for g := range groups {
+	for g := range Groups {
 		if e, ok := c.byKey[cacheKey{b, g}]; ok {
 			c.drop(e)
 		}

@@ -1,4 +1,4 @@
-package index
+package words
 
 import (
 	"encoding/json"
@@ -33,8 +33,8 @@ func TestWordsOfAMatchAreNeeded(t *testing.T) {
 		if rapid.Bool().Draw(t, "escaped") {
 			token = []byte(strings.NewReplacer("a", `\u0061`, "0", `\u0030`).Replace(string(token)))
 		}
-		var w words
-		w.addToken(token, true)
+		var w Set
+		w.AddToken(token, true)
 		for _, e := range []proof.Expr{
 			{Op: "text", Value: part}, {Op: "text", Value: part + "*"}, {Op: "text", Value: "*" + part}, {Op: "text", Value: strings.ToUpper(part)},
 			{Op: "is", Fields: []string{"/x"}, Value: escape(value)}, {Op: "is", Fields: []string{"/x"}, Value: strings.ToUpper(escape(value))},
@@ -47,12 +47,12 @@ func TestWordsOfAMatchAreNeeded(t *testing.T) {
 			if e.Eval(&proof.Header{}, &v) != proof.True {
 				continue
 			}
-			for _, h := range needs(&e) {
-				if !slices.Contains(w.hashes, h) {
+			for _, h := range Needs(&e) {
+				if !slices.Contains(w.Hashes, h) {
 					t.Fatalf("%s %q is true of %s, which has not all words that it needs", e.Op, e.Value, token)
 				}
 			}
-			if body := slices.Concat([]byte(`{"x":`), token, []byte(`}`)); !possible(&e, body) {
+			if body := slices.Concat([]byte(`{"x":`), token, []byte(`}`)); !Possible(&e, body) {
 				t.Fatalf("%s %q is true of %s, and yet not possible", e.Op, e.Value, body)
 			}
 		}
@@ -62,21 +62,21 @@ func TestWordsOfAMatchAreNeeded(t *testing.T) {
 func TestTurnedFiltersAnswerTheSame(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for _, words := range []int{1, 100, 2000, 6000} {
-		filters := make([]filterOf, 70)
+		filters := make([]Filter, 70)
 		var in [70][]uint32
 		for i := range filters {
-			filters[i] = newFilter(filterBits)
+			filters[i] = New(StretchBits)
 			for range words {
 				h := r.Uint32()
-				filters[i].add(h)
+				filters[i].Add(h)
 				in[i] = append(in[i], h)
 			}
 		}
-		rows, size := turn(filters)
+		rows, size := Turn(filters)
 		has := func(stretch int, hash uint32) bool {
-			for i := range uint32(filterHashes) {
-				p := position(hash, i, size)
-				if rows[p*rowBytes(len(filters))+stretch/8]>>(stretch%8)&1 == 0 {
+			for i := range uint32(Hashes) {
+				p := Position(hash, i, size)
+				if rows[p*RowBytes(len(filters))+stretch/8]>>(stretch%8)&1 == 0 {
 					return false
 				}
 			}
@@ -98,26 +98,5 @@ func TestTurnedFiltersAnswerTheSame(t *testing.T) {
 		if words <= 2000 && false0 > asked/40 {
 			t.Errorf("%d words: %d of %d questions are answered in vain", words, false0, asked)
 		}
-	}
-}
-
-func TestDuckDBIsLocked(t *testing.T) {
-	dir := t.TempDir()
-	d, err := openDuck(t.Context(), dir, 64<<20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.db.Close()
-	for _, statement := range []string{
-		"SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM '/etc/passwd'", "COPY (SELECT 1) TO '/tmp/evident-escaped.csv'",
-		"ATTACH '/tmp/evident-escaped.duckdb' AS x", "INSTALL httpfs", "LOAD httpfs", "SET enable_external_access = true",
-		"SET memory_limit = '1TB'", "SET allowed_directories = ['/']", "ATTACH " + quoteSQL(dir+"/../x.duckdb") + " AS x",
-	} {
-		if _, err := d.db.ExecContext(t.Context(), statement); err == nil {
-			t.Errorf("%s: done, want a refusal", statement)
-		}
-	}
-	if _, err := d.db.ExecContext(t.Context(), "ATTACH "+quoteSQL(dir+"/ours.duckdb")+" AS y"); err != nil {
-		t.Errorf("attach in the folder: %v", err)
 	}
 }
