@@ -6,8 +6,8 @@
 //
 // The records are cut into blocks of 2^18 by seq. A block is a DuckDB file with
 // a few slim columns and, beside it, filters that say which stretches may have a
-// word ([words.go], [bloom.go]); the newest records are columns in memory
-// ([tail.go]), which DuckDB reads by a table function. What the columns cannot
-// decide is read from the trail and decided there ([plan.go]). The filter is
-// that of docs/format.md section 6.8.
+// word (packages block and words); the newest records are columns in memory, a
+// tail. What the columns cannot decide is read from the trail and decided there
+// (plan.go). The filter is that of docs/format.md section 6.8; why it is built
+// like this is in docs/decisions, 020 to 024.
 package index

@@ -1,3 +1,7 @@
+// Package block holds the records of an index: the newest as columns in memory
+// (a Tail), the others as files that are never written again (a Block), of which
+// DuckDB reads one and the words are read piece by piece. It knows columns,
+// codes and words, and nothing of filters: those are package index's.
 package block
 
 import (
