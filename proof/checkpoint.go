@@ -98,6 +98,15 @@ func (k Key) String() string {
 	return fmt.Sprintf("%s+%08x+%s", k.name, k.KeyHash(), base64.StdEncoding.EncodeToString([]byte(string(rune(k.typ))+k.public)))
 }
 
+// Short returns the key as it is shown to people: whole if it is short enough to
+// be compared by eye, otherwise by name, id and algorithm.
+func (k Key) Short() string {
+	if k.typ == typeMLDSA44 {
+		return fmt.Sprintf("%s+%08x, %s", k.name, k.KeyHash(), k.Algorithm())
+	}
+	return k.String()
+}
+
 // Name returns the name of the key, which is the origin of the trail it signs for.
 func (k Key) Name() string { return k.name }
 

@@ -640,6 +640,7 @@ func TestFolderIsHeldToItsFiles(t *testing.T) {
 		"population.csv: is missing":              func(m fstest.MapFS) { delete(m, "pack/population.csv") },
 		"index.html: is not what pack.json lists": func(m fstest.MapFS) { m["pack/index.html"] = &fstest.MapFile{Data: []byte("x")} },
 		"verify.py: does not belong here":         func(m fstest.MapFS) { m["pack/verify.py"] = &fstest.MapFile{Mode: os.ModeSymlink} },
+		"pack.json: does not belong here":         func(m fstest.MapFS) { m["pack/pack.json"] = &fstest.MapFile{Mode: os.ModeNamedPipe} },
 		"pack.json: is not well formed":           func(m fstest.MapFS) { m["pack/pack.json"] = &fstest.MapFile{Data: []byte("{}")} },
 		"pack.note: is not well formed":           func(m fstest.MapFS) { m["pack/pack.note"] = &fstest.MapFile{Data: []byte("x\n")} },
 	} {

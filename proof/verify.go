@@ -106,6 +106,8 @@ func (v *verifier) checkForm() error {
 	names, known := v.pack.names, FileNames()
 	if !slices.Contains(names, "pack.json") {
 		return fail("pack.json", "is missing")
+	} else if slices.Contains(v.pack.irregular, "pack.json") { // a pipe would be read for ever
+		return fail("pack.json", "does not belong here")
 	}
 	b, err := v.pack.whole("pack.json")
 	if err != nil {
@@ -164,7 +166,7 @@ func (v *verifier) checkKeys() error {
 		v.keys, said = own, "came with the evidence itself: compare it with the one you were given"
 	}
 	for _, k := range v.keys {
-		v.print("key       %s (%s)", k, said)
+		v.print("key       %s (%s)", k.Short(), said)
 	}
 	return nil
 }

@@ -12,7 +12,8 @@ program computes all of it again from the files of the pack: that each record sh
 recorded, that the trail is the signed one, and that no record of the period which matches the filter was left
 out. It writes nothing, starts nothing, opens no connection, and needs Python 3.8 or later and nothing else.
 
-What it cannot prove: that something happened which nobody recorded. And whoever changed a pack may have
+What it cannot prove: that something happened which nobody recorded; nor, where it says "segments ... not needed
+for the window", that who runs the trail has not described these segments anew (docs/format.md 6.5). And whoever changed a pack may have
 changed this program in it too: take it from elsewhere, or compare its SHA-256 with the published one. Without
 --key it can only say that the pack is in harmony with itself and with the key inside it.
 
@@ -804,6 +805,7 @@ class Verifier:
     def a_pack(self):
         where, names = "pack.json", self.pack.names
         must(where in names, where, MISSING)
+        must(where not in self.pack.irregular, where, STRAY)  # a pipe would be read for ever
         self.info = info = read_json(read_whole(self.pack, where, MAX_PACK_JSON), where, PACK)
         must([f["name"] for f in info["files"]] == FILES and all(f["bytes"] <= MAX_FILE for f in info["files"]), where)
         self.listed = {f["name"]: f for f in info["files"]}
@@ -831,7 +833,8 @@ class Verifier:
         self.keys = self.given or own
         whose = "given" if self.given else "came with the evidence itself: compare it with the one you were given"
         for key in self.keys:
-            say("key", "%s (%s)" % (key.text, whose if key.kind == ED25519 else "not checked by this verifier"))
+            short = key.text.rsplit("+", 1)[0] + ", ML-DSA-44"
+            say("key", "%s (%s)" % ((key.text, whose) if key.kind == ED25519 else (short, "not checked by this verifier")))
 
     def c_files(self):
         info, note = (read_whole(self.pack, name, MAX_PACK_JSON) for name in ("pack.json", "pack.note"))

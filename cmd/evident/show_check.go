@@ -157,7 +157,7 @@ func (s *shown) checkTree() *proof.Failure {
 		said = "given"
 	}
 	for _, k := range s.keys {
-		s.passed("signed", "%s (%s)", k, said)
+		s.passed("signed", "%s (%s)", k.Short(), said)
 	}
 	return nil
 }

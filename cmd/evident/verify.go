@@ -185,7 +185,7 @@ func (g *global) keyLines(keys []proof.Key, given bool) error {
 		said = "given"
 	}
 	for _, k := range keys {
-		if err := g.step("key", "%s (%s)", k, said); err != nil {
+		if err := g.step("key", "%s (%s)", k.Short(), said); err != nil {
 			return err
 		}
 	}
