@@ -268,8 +268,17 @@ func readSeal(h *proof.Header, body []byte, seals map[uint64]string) bool {
 	if err := json.Unmarshal(body, &e); err != nil {
 		return false
 	}
-	seals[e.Detail.Segment] = e.Detail.Manifest
+	noteSeal(seals, e.Detail.Segment, e.Detail.Manifest)
 	return true
+}
+
+// noteSeal notes which manifest a record of sealing names. A segment is sealed
+// once: of two records that name two, neither is believed.
+func noteSeal(seals map[uint64]string, segment uint64, manifest string) {
+	if named, ok := seals[segment]; ok && named != manifest {
+		manifest = ""
+	}
+	seals[segment] = manifest
 }
 
 // run checks everything. untils bounds what of each log is looked at; nil: all.
@@ -315,6 +324,11 @@ func (c *checker) checkSeals(manifests []Manifest) error {
 	if c.opts.HeadersOnly {
 		return nil
 	}
+	for segment := range c.seal {
+		if segment >= uint64(len(manifests)) {
+			return &Damage{File: "segments", What: fmt.Sprintf("a record tells of the sealing of segment %d, which does not exist: packs made after it may rest on a false manifest", segment)}
+		}
+	}
 	for i, m := range manifests {
 		named, ok := c.seal[m.Segment]
 		if !ok && i == len(manifests)-1 {
@@ -341,8 +355,8 @@ func (c *checker) followSegment(m *Manifest, s *checkedSegment) error {
 		counts.add(h)
 		at.add(h.At)
 	}
-	for k, v := range s.seals {
-		c.seal[k] = v
+	for segment, manifest := range s.seals {
+		noteSeal(c.seal, segment, manifest)
 	}
 	c.report.Bodies += s.bodies
 	c.report.Segments++

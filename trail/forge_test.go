@@ -301,3 +301,24 @@ func TestSecondFrame(t *testing.T) {
 		t.Error("more was unpacked than the limit")
 	}
 }
+
+// TestASecondSealingIsFound: a pack believes the newest record of sealing, so
+// somebody with the key might append one that describes sealed segments anew.
+func TestASecondSealingIsFound(t *testing.T) {
+	for _, segment := range []uint64{0, 99} {
+		f := newForger(t)
+		if _, err := CheckDir(t.Context(), f.dir, CheckOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		tr, err := Open(Config{Dir: f.dir})
+		f.must(err)
+		d, err := ownDraft(actionSeal, "again", "success", time.Now(), ownTarget{"segment", "x"}, map[string]any{"segment": segment, "manifest": strings.Repeat("ab", 32)})
+		f.must(err)
+		_, err = tr.Append(t.Context(), []Draft{*d})
+		f.must(err)
+		f.must(tr.Close())
+		if _, err := CheckDir(t.Context(), f.dir, CheckOptions{}); err == nil {
+			t.Errorf("a second sealing of segment %d was not found", segment)
+		}
+	}
+}
