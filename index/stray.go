@@ -3,6 +3,7 @@ package index
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"example.com/evident/index/block"
 )
@@ -13,7 +14,7 @@ import (
 // newest few records of each block are its strays: in a search they do not
 // count as the block's, but are looked at together with the strays of all
 // others, in memory.
-
+//
 // loadStrays reads the strays of a block from the trail.
 func (x *Index) loadStrays(ctx context.Context, b *block.Block) error {
 	records, err := x.cfg.Trail.Read(ctx, b.StraySeqs())
@@ -21,7 +22,11 @@ func (x *Index) loadStrays(ctx context.Context, b *block.Block) error {
 		return fmt.Errorf("read trail: %w", err)
 	}
 	for i := range records {
-		b.StrayRows = append(b.StrayRows, RowOf(&records[i].Header, records[i].Fields))
+		h := records[i].Header
+		for _, s := range []*string{&h.Source, &h.Category, &h.Action, &h.Outcome} {
+			*s = strings.Clone(*s) // these rows stay, and must not keep alive what the header was read from
+		}
+		b.StrayRows = append(b.StrayRows, RowOf(&h, records[i].Fields))
 	}
 	return nil
 }
