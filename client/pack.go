@@ -17,6 +17,10 @@ type PackRequest struct {
 	Filter   string    `json:"filter,omitempty"`
 	Withhold []string  `json:"withhold,omitempty"` // fields, such as actor.email
 	Prove    bool      `json:"prove,omitempty"`    // disclose what shows that others do not match
+
+	// AllHeaders leaves out no header of the trail, so that nothing rests on what
+	// the sealing of segments says of their times.
+	AllHeaders bool `json:"all_headers,omitempty"`
 }
 
 // Pack has an evidence pack made and writes it to w: a zip.

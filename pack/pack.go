@@ -53,6 +53,7 @@ type Options struct {
 	By          string        // ByOccurredAt if empty
 	Withhold    []string      // fields: actor.email, /actor/email, or detail for all below it
 	Prove       bool          // show of other records, too, what the filter looks at
+	AllHeaders  bool          // leave out no header, so that nothing rests on manifests
 	MadeBy      string        // "evident" and its version
 	Now         time.Time
 

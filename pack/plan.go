@@ -33,7 +33,7 @@ func (b *builder) plan(ctx context.Context) (err error) {
 		return err
 	}
 	for _, m := range b.manifests {
-		b.addPiece(m.Until, m.Touches(b.o.By, b.o.From, b.o.Until))
+		b.addPiece(m.Until, b.o.AllHeaders || m.Touches(b.o.By, b.o.From, b.o.Until))
 	}
 	b.addPiece(b.checkpoint.Size, true)
 	return b.writeText("manifests.jsonl", func(w io.Writer) error {

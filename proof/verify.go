@@ -436,7 +436,7 @@ func (v *verifier) checkSegments() error {
 			return fail("tree.json", "hides a stretch of the window")
 		}
 	}
-	v.print("segments  %d segments; %d not needed for the window", len(v.segments), spared)
+	v.print("segments  %d segments; %d left out, outside the window by what was recorded of them when they were sealed", len(v.segments), spared)
 	return nil
 }
 

@@ -927,7 +927,7 @@ class Verifier:
                 at, unneeded = segments[at]["until"], unneeded + 1
             must(at == piece["until"], "tree.json", HIDDEN)
         must(not self.tree["pieces"] or "prev" in self.tree["pieces"][-1], "tree.json", HIDDEN)
-        say("segments", "%d segments; %d not needed for the window" % (len(self.manifests), unneeded))
+        say("segments", "%d segments; %d left out, outside the window by what was recorded of them when they were sealed" % (len(self.manifests), unneeded))
 
     def seals_the_last(self, anchor):
         return (anchor.header["source"], anchor.header["action"]) == (b"evident", b"segment.seal") and \

@@ -63,6 +63,7 @@ The pack is verified before the command ends, and removed if that fails.` +
 	f.StringVar(&p.Filter, "filter", "", "which events, see docs/filter.md; all if empty")
 	f.StringSliceVar(&p.Withhold, "withhold", nil, "fields to leave out, such as actor.email or detail")
 	f.BoolVar(&p.Prove, "prove", false, "disclose what shows that other records do not match")
+	f.BoolVar(&p.AllHeaders, "all-headers", false, "leave out no header, so that nothing rests on what sealing said")
 	f.StringVarP(&out, "output", "o", "", "the file to write")
 	for _, name := range []string{"from", "until", "output"} {
 		cmd.MarkFlagRequired(name)

@@ -27,6 +27,8 @@ type PackRequest struct {
 	Filter   string    `json:"filter,omitempty"`
 	Withhold []string  `json:"withhold,omitempty"`
 	Prove    bool      `json:"prove,omitempty"`
+
+	AllHeaders bool `json:"all_headers,omitempty"`
 }
 
 // packCreate serves POST /v1/packs.
@@ -72,7 +74,7 @@ func (a *API) Pack(ctx context.Context, q PackRequest, w io.Writer) error {
 		return err
 	}
 	o := pack.Options{
-		Filter: f, From: q.From.UTC(), Until: q.Until.UTC(), By: q.By, Withhold: q.Withhold, Prove: q.Prove,
+		Filter: f, From: q.From.UTC(), Until: q.Until.UTC(), By: q.By, Withhold: q.Withhold, Prove: q.Prove, AllHeaders: q.AllHeaders,
 		MadeBy: "evident " + a.version, Now: a.now().UTC(), Sign: a.trail.SignText,
 		Candidates: func(ctx context.Context, size uint64) ([]uint64, error) {
 			var seqs []uint64
