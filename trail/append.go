@@ -448,7 +448,7 @@ func (t *Trail) write(w *wal) error {
 	if err != nil {
 		return t.fail(fmt.Errorf("sync %s: %w", name, err))
 	}
-	w.end += int64(len(t.group))
+	w.advance(len(t.group))
 	return nil
 }
 

@@ -88,7 +88,7 @@ func (t *Trail) Check(ctx context.Context, opts CheckOptions) (Report, error) {
 	for _, o := range t.open {
 		o.reading.RLock() // the log is not given back before this is done
 		defer o.reading.RUnlock()
-		logs, untils = append(logs, &wal{name: o.wal.name, file: o.wal.file, first: o.wal.first, secret: o.wal.secret, nonce: o.wal.nonce, end: walHeadSize, space: o.wal.space}), append(untils, o.until())
+		logs, untils = append(logs, o.wal.reader()), append(untils, o.until())
 	}
 	t.mu.Unlock()
 	c := &checker{dir: t.cfg.Dir, opts: opts}
@@ -441,7 +441,7 @@ func (c *checker) checkLog(ctx context.Context, w *wal, until uint64) error {
 		return nil
 	}
 	c.report.Cut += rest.bytes
-	c.report.Room += w.space - w.end
+	c.report.Room += w.space.Load() - w.end
 	return err
 }
 

@@ -405,7 +405,7 @@ func (t *Trail) cutTail(w *wal, rest tail) (*Draft, error) {
 	if err := errors.Join(w.file.Truncate(rest.offset), w.file.Sync()); err != nil {
 		return nil, fmt.Errorf("cut log: %w", err)
 	}
-	w.space = rest.offset
+	w.space.Store(rest.offset)
 	detail := struct {
 		Log    string `json:"log"`
 		Offset int64  `json:"offset"`

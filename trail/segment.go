@@ -222,7 +222,7 @@ func (t *Trail) retire(s *openSegment) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.spares) >= 2 || s.wal.space > 2*t.cfg.SealBytes {
+	if len(t.spares) >= 2 || s.wal.space.Load() > 2*t.cfg.SealBytes {
 		return os.Remove(name)
 	}
 	spare := filepath.Join(t.walDir(), fmt.Sprintf("spare-%d", s.first))

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -38,8 +39,8 @@ type wal struct {
 	first  uint64
 	secret [32]byte
 	nonce  [16]byte
-	end    int64 // where the next group goes
-	space  int64 // up to here the file system has set room aside
+	end    int64        // where the next group goes
+	space  atomic.Int64 // up to here the file system has set room aside; read beside the appender
 }
 
 const (
@@ -94,7 +95,7 @@ func (w *wal) begin() error {
 	if err != nil {
 		return err
 	}
-	w.space = info.Size()
+	w.space.Store(info.Size())
 	if err := w.reserve(walHeadSize); err != nil {
 		return err
 	}
@@ -116,7 +117,7 @@ func (w *wal) head() []byte {
 // reserve sets room aside up to end, so that a full disk is noticed before
 // anything is written and never at the sync.
 func (w *wal) reserve(end int64) error {
-	if end <= w.space {
+	if end <= w.space.Load() {
 		return nil
 	}
 	until := (end + walStep - 1) / walStep * walStep
@@ -131,7 +132,7 @@ func (w *wal) reserve(end int64) error {
 	if err != nil {
 		return fmt.Errorf("reserve space: %w", err)
 	}
-	w.space = until
+	w.space.Store(until)
 	return nil
 }
 
@@ -226,7 +227,7 @@ func openWAL(name string, write bool) (*wal, error) {
 		f.Close()
 		return nil, err
 	}
-	w.space = info.Size()
+	w.space.Store(info.Size())
 	return w, nil
 }
 
@@ -269,7 +270,7 @@ func (w *wal) groupAt(offset int64, seq uint64) ([]byte, bool, error) {
 	}
 	length := int64(binary.BigEndian.Uint32(head[16:]))
 	if !bytes.Equal(head[:8], w.nonce[:8]) || binary.BigEndian.Uint64(head[8:]) != seq ||
-		length == 0 || length > maxGroupSize || offset+groupHead+length > w.space {
+		length == 0 || length > maxGroupSize || offset+groupHead+length > w.space.Load() {
 		return nil, false, nil
 	}
 	group := make([]byte, groupHead+length)
@@ -284,7 +285,7 @@ func (w *wal) groupAt(offset int64, seq uint64) ([]byte, bool, error) {
 
 // tailAt says what lies at offset, where no whole group begins.
 func (w *wal) tailAt(offset int64, seq uint64) (tail, error) {
-	rest := w.space - offset
+	rest := w.space.Load() - offset
 	if rest <= 0 {
 		return tail{offset: offset}, nil
 	}
@@ -349,11 +350,27 @@ func listWALs(dir string) ([]uint64, error) {
 	return firsts, nil // ReadDir sorts by name, and the names are padded
 }
 
+// reader returns a log of its own over the same file, to be replayed beside
+// the appender.
+func (w *wal) reader() *wal {
+	r := &wal{name: w.name, file: w.file, first: w.first, secret: w.secret, nonce: w.nonce, end: walHeadSize}
+	r.space.Store(w.space.Load())
+	return r
+}
+
+// advance moves the end behind a group of n bytes that is durable.
+func (w *wal) advance(n int) {
+	w.end += int64(n)
+	if w.end > w.space.Load() { // where room cannot be set aside, writing makes it
+		w.space.Store(w.end)
+	}
+}
+
 // trim cuts off the room behind the last group.
 func (w *wal) trim() error {
 	if err := w.file.Truncate(w.end); err != nil {
 		return fmt.Errorf("trim log: %w", err)
 	}
-	w.space = w.end
+	w.space.Store(w.end)
 	return unix.Fdatasync(int(w.file.Fd()))
 }
