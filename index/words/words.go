@@ -25,7 +25,7 @@ import (
 
 const (
 	maxWholeBytes = 64 // a longer value is not put in whole
-	tellingWord   = 8  // a value with a word this long says enough by its words
+	tellingWord   = 5  // a value with a word this long says enough by its words
 	maxRowWords   = 1 << 16
 
 	// A token with an escape is decoded up to here; a longer one can hold no
