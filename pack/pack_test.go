@@ -273,6 +273,22 @@ func TestSegmentsOfOtherMonthsAreGaps(t *testing.T) {
 	}
 }
 
+func TestAllHeadersLeaveNoGap(t *testing.T) {
+	w := newWorld(t, 64)
+	w.fill(400)
+	w.sealed(5)
+	o := w.options("source:app/billing")
+	o.AllHeaders = true
+	m := w.build(o)
+	var tree proof.TreeFile
+	if err := json.Unmarshal(m.files["tree.json"], &tree); err != nil {
+		t.Fatal(err)
+	}
+	if m.Counts.Headers != m.Size || len(tree.Pieces) != 1 || tree.Pieces[0].Prev == nil {
+		t.Errorf("%d headers of %d, in pieces %+v; want all of them in one run", m.Counts.Headers, m.Size, tree.Pieces)
+	}
+}
+
 func TestNothingSealed(t *testing.T) {
 	w := newWorld(t, 1000)
 	w.fill(3)

@@ -178,7 +178,7 @@ func (p *pages) Status(ctx context.Context) (ui.Status, error) {
 
 func (p *pages) Pack(ctx context.Context, r ui.PackRequest, w io.Writer) error {
 	return forPage(p.api.Pack(ctx, api.PackRequest{
-		From: r.From, Until: r.Until, By: r.By, Filter: r.FilterText, Withhold: r.Withhold, Prove: r.Prove,
+		From: r.From, Until: r.Until, By: r.By, Filter: r.FilterText, Withhold: r.Withhold, Prove: r.Prove, AllHeaders: r.AllHeaders,
 	}, w))
 }
 

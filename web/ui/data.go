@@ -170,4 +170,5 @@ type PackRequest struct {
 	FilterText  string
 	Withhold    []string // pointers, or dotted names as package pack takes them
 	Prove       bool
+	AllHeaders  bool // leave out no header of the trail
 }

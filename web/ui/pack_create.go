@@ -23,7 +23,7 @@ func (u *ui) packCreate(w http.ResponseWriter, r *http.Request) {
 	form := PackForm{
 		From: strings.TrimSpace(r.PostForm.Get("from")), Until: strings.TrimSpace(r.PostForm.Get("until")),
 		By: r.PostForm.Get("by"), Filter: strings.TrimSpace(r.PostForm.Get("filter")),
-		Withhold: r.PostForm["withhold"], Other: strings.TrimSpace(r.PostForm.Get("other")), Prove: r.PostForm.Get("prove") != "",
+		Withhold: r.PostForm["withhold"], Other: strings.TrimSpace(r.PostForm.Get("other")), Prove: r.PostForm.Get("prove") != "", AllHeaders: r.PostForm.Get("all_headers") != "",
 	}
 	request, field, err := form.request()
 	if err != nil {
@@ -65,7 +65,7 @@ func (f PackForm) request() (r PackRequest, field string, err error) {
 	if r.Filter, err = filter.Parse(f.Filter); err != nil {
 		return r, "filter", err
 	}
-	r.By, r.FilterText, r.Prove = f.By, f.Filter, f.Prove
+	r.By, r.FilterText, r.Prove, r.AllHeaders = f.By, f.Filter, f.Prove, f.AllHeaders
 	r.Withhold = append(r.Withhold, f.Withhold...)
 	r.Withhold = append(r.Withhold, strings.FieldsFunc(f.Other, func(c rune) bool { return strings.ContainsRune(", \t\r\n", c) })...)
 	return r, "", nil

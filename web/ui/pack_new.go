@@ -27,6 +27,7 @@ type PackForm struct {
 	Withhold    []string
 	Other       string // pointers that have no box
 	Prove       bool
+	AllHeaders  bool
 }
 
 // Withholdable is a field that the form offers to withhold.

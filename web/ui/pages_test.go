@@ -290,14 +290,14 @@ func TestTheme(t *testing.T) {
 func TestPack(t *testing.T) {
 	f := *year()
 	h := handler(t, &f)
-	good := url.Values{"from": {"2026-01-01"}, "until": {"2026-04-01T12:00:00Z"}, "by": {"at"}, "filter": {"category:privileged"}, "withhold": {"/actor/email", "/raw"}, "other": {"/detail/x, /detail/y"}, "prove": {"yes"}}
+	good := url.Values{"from": {"2026-01-01"}, "until": {"2026-04-01T12:00:00Z"}, "by": {"at"}, "filter": {"category:privileged"}, "withhold": {"/actor/email", "/raw"}, "other": {"/detail/x, /detail/y"}, "prove": {"yes"}, "all_headers": {"yes"}}
 	w := send(t, h, form("/packs", good))
 	if w.Code != 200 || w.Header().Get("Content-Type") != "application/zip" || !strings.HasPrefix(w.Body.String(), "PK") ||
 		w.Header().Get("Content-Disposition") != `attachment; filename="evident-20260101-20260401.zip"` {
 		t.Errorf("status %d, %v", w.Code, w.Header())
 	}
 	p := f.packed
-	if !p.From.Equal(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)) || !p.Until.Equal(time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)) || p.By != "at" || !p.Prove ||
+	if !p.From.Equal(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)) || !p.Until.Equal(time.Date(2026, 4, 1, 12, 0, 0, 0, time.UTC)) || p.By != "at" || !p.Prove || !p.AllHeaders ||
 		p.FilterText != "category:privileged" || !slices.Equal(p.Withhold, []string{"/actor/email", "/raw", "/detail/x", "/detail/y"}) {
 		t.Errorf("asked for %+v", p)
 	}
