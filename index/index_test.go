@@ -56,7 +56,7 @@ func newWorld(t tb, blocks int, fed bool) *world {
 		t.Fatal(err)
 	}
 	w := &world{t: t, ctx: context.Background(), dir: dir, blocks: blocks}
-	cfg := trail.Config{Dir: filepath.Join(dir, "trail"), Origin: "test", SealRecords: 64, Now: func() time.Time { return base.Add(time.Duration(w.clock.Load())) }}
+	cfg := trail.Config{Dir: filepath.Join(dir, "trail"), Origin: "test", SealRecords: 256, Now: func() time.Time { return base.Add(time.Duration(w.clock.Load())) }}
 	if fed {
 		cfg.Observe = func(h *proof.Header, fields []proof.Field) {
 			if x := w.fed.Load(); x != nil {
