@@ -372,7 +372,7 @@ func (t *Trail) digest(w *wal) {
 			t.digests[i] = proof.BodyDigest(t.staged[i].draft().Fields, &seed)
 		}
 	}
-	if n < 32 {
+	if n < 4 {
 		part(0, n)
 		return
 	}
