@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -221,6 +222,7 @@ func machine() string {
 		}
 	}
 	kernel, _ := exec.Command("uname", "-sr").Output()
+	kernel, _, _ = bytes.Cut(kernel, []byte("-")) // what a distributor adds says nothing of speed
 	memory := ""
 	if text, err := os.ReadFile("/proc/meminfo"); err == nil {
 		if f := strings.Fields(string(text)); len(f) > 1 {
