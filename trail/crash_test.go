@@ -170,68 +170,6 @@ func killWriter(t *testing.T, dir, run string) (acked []string, signed []proof.C
 	return acked, signed
 }
 
-// TestFaults fails each kind of operation, early and late. What was
-// acknowledged is there afterwards, and the trail verifies.
-func TestFaults(t *testing.T) {
-	for _, op := range []string{"write", "sync", "seal"} {
-		for _, after := range []int{0, 1, 2, 5, 9} {
-			t.Run(fmt.Sprintf("%s %d", op, after), func(t *testing.T) { testFault(t, op, after) })
-		}
-	}
-}
-
-func testFault(t *testing.T, op string, after int) {
-	dir := t.TempDir()
-	closeTrail(t, open(t, trail.Config{Dir: dir}))
-	var mu sync.Mutex
-	n, failed := 0, false
-	fault := func(what, name string) error {
-		mu.Lock()
-		defer mu.Unlock()
-		if what == op {
-			n++
-			if n > after && !failed {
-				failed = true
-				return errors.New("injected fault")
-			}
-		}
-		return nil
-	}
-	tr := open(t, trail.Config{Dir: dir, SealRecords: 40, CheckpointEvery: time.Millisecond, Fault: fault})
-	acked := map[string]bool{}
-	refused := 0
-	for i := range 15 {
-		list := drafts(t, fmt.Sprint(i), 10)
-		if _, err := tr.Append(context.Background(), list); err == nil {
-			for _, d := range list {
-				acked[d.ID] = true
-			}
-		} else if !errors.Is(err, trail.ErrUnavailable) && !errors.Is(err, trail.ErrFailed) {
-			t.Errorf("append %d: %v; want ErrUnavailable or ErrFailed", i, err)
-		} else {
-			refused++
-		}
-		time.Sleep(2 * time.Millisecond)
-	}
-	if op == "write" && (refused != 1 || tr.Failed() != nil) {
-		t.Errorf("%d appends were refused (%v), want the one that could not be written", refused, tr.Failed())
-	}
-	if op == "sync" && tr.Failed() == nil && refused > 0 {
-		t.Error("the trail goes on after a sync that failed")
-	}
-	tr.Close() // may say that it failed
-	check(t, dir)
-	tr = open(t, trail.Config{Dir: dir, SealRecords: 40})
-	for id := range acked {
-		if _, ok, err := tr.Find(proof.EventID("app/test", id)); err != nil || !ok {
-			t.Errorf("%s was acknowledged and is not there (%v)", id, err)
-		}
-	}
-	appendAll(t, tr, drafts(t, "again", 10))
-	closeTrail(t, tr)
-	check(t, dir)
-}
-
 // TestFullDisk fills a small file system. Appends are refused while it is
 // full, and taken again when there is room, without a restart.
 func TestFullDisk(t *testing.T) {

@@ -450,6 +450,7 @@ func (t *Trail) loadCheckpoint(fresh bool) error {
 // start begins to take records, and records what recovery found.
 func (t *Trail) start(cut *Draft) error {
 	t.requests = make(chan *request, 256)
+	t.recorded = max(0, len(t.manifests)-1)
 	t.appender.Add(1)
 	go t.run(t.requests)
 	t.workers.Add(2)
@@ -482,11 +483,6 @@ func (t *Trail) recordStart(cut *Draft) error {
 	}
 	if len(drafts) > 0 {
 		if _, err := t.Append(t.ctx, drafts); err != nil {
-			return err
-		}
-	}
-	for _, m := range t.Manifests()[max(0, len(t.manifests)-2):] {
-		if err := t.recordSeal(&m.Manifest, m.Bytes); err != nil {
 			return err
 		}
 	}

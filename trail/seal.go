@@ -46,24 +46,45 @@ func (t *Trail) sealing() {
 			return
 		}
 		for {
-			t.mu.Lock()
-			var next *openSegment
-			if len(t.open) > 1 && t.failed == nil {
-				next = t.open[0]
-			}
-			t.mu.Unlock()
-			if next == nil || t.ctx.Err() != nil {
-				break
-			}
-			if err := t.seal(next); err != nil {
+			more, err := t.sealNext()
+			if err != nil {
 				// Nothing is lost: the records are in the log, and the next
 				// attempt begins anew.
-				t.cfg.Log.ErrorContext(t.ctx, "segment not sealed", "first", next.first, "error", err.Error())
+				t.cfg.Log.ErrorContext(t.ctx, "segment not sealed", "error", err.Error())
 				retry.Reset(5 * time.Second)
+			}
+			if err != nil || !more {
 				break
 			}
 		}
 	}
+}
+
+// sealNext seals the oldest segment that is closed, and reports whether there
+// was one. A sealing that could not be recorded is recorded first: at most the
+// newest manifest is one that no record names.
+func (t *Trail) sealNext() (more bool, err error) {
+	t.mu.Lock()
+	unrecorded := t.manifests[min(t.recorded, len(t.manifests)):]
+	var next *openSegment
+	if len(t.open) > 1 && t.failed == nil {
+		next = t.open[0]
+	}
+	t.mu.Unlock()
+	for i := range unrecorded {
+		err := t.recordSeal(&unrecorded[i])
+		if errors.Is(err, ErrClosed) || t.ctx.Err() != nil {
+			return false, nil // recorded when the trail is opened again
+		}
+		if err != nil {
+			return false, fmt.Errorf("record the sealing of segment %d: %w", unrecorded[i].Segment, err)
+		}
+		t.recorded++
+	}
+	if next == nil || t.ctx.Err() != nil {
+		return false, nil
+	}
+	return true, t.seal(next)
 }
 
 // seal writes the files of a closed segment, then its manifest. Dying before
@@ -115,7 +136,7 @@ func (t *Trail) seal(o *openSegment) error {
 	close(t.fewer)
 	t.fewer = make(chan struct{})
 	t.mu.Unlock()
-	return errors.Join(t.recordSeal(&m, line), t.retire(o))
+	return t.retire(o)
 }
 
 // noteAt returns a checkpoint of that size.
@@ -152,13 +173,13 @@ func sortedCounts(counts map[countKey]*count) []proof.Count {
 }
 
 // recordSeal appends the record that names a manifest, unless it is there.
-func (t *Trail) recordSeal(m *proof.Manifest, line []byte) error {
+func (t *Trail) recordSeal(m *Manifest) error {
 	detail := struct {
 		Segment  uint64     `json:"segment"`
 		First    uint64     `json:"first"`
 		Until    uint64     `json:"until"`
 		Manifest proof.Hash `json:"manifest"`
-	}{m.Segment, m.First, m.Until, proof.HashManifest(line)}
+	}{m.Segment, m.First, m.Until, proof.HashManifest(m.Bytes)}
 	id := sealID(m.Segment)
 	if _, found, err := t.Find(proof.EventID(ownSource, id)); err != nil || found {
 		return err
@@ -168,9 +189,6 @@ func (t *Trail) recordSeal(m *proof.Manifest, line []byte) error {
 		return err
 	}
 	_, err = t.Append(t.ctx, []Draft{*d})
-	if errors.Is(err, ErrClosed) || t.ctx.Err() != nil {
-		return nil // recorded when the trail is opened again
-	}
 	return err
 }
 

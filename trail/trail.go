@@ -84,6 +84,8 @@ type Trail struct {
 
 	owned // by the appender's goroutine
 
+	recorded int // manifests that a record names; owned by sealing
+
 	audited audit // the second path; has a lock of its own
 
 	mu         sync.Mutex // guards what follows
