@@ -32,7 +32,7 @@ func read(t *testing.T, source string, raw []byte) record {
 	t.Helper()
 	body := bytes.Clone(raw)
 	if strings.HasPrefix(source, "aws.cloudtrail/") {
-		e, mapped := awscloudtrail.Kind.Event(source, raw, now)
+		e, mapped := awscloudtrail.Kind.Event(source, nil, raw, now)
 		if !mapped {
 			t.Fatalf("unmapped: %s\n%s", e.OutcomeReason, raw)
 		}

@@ -25,7 +25,7 @@ import (
 
 // Limits of a delivery.
 const (
-	MaxEventBytes = 1 << 20 // one event, or one raw event of a kind
+	MaxEventBytes = 1 << 20 // one event in the schema; raw events may have source.MaxEventBytes
 	MaxEvents     = 100_000 // in one delivery
 	// MaxAtomicEvents and MaxAtomicBytes bound a delivery that is stored whole
 	// or not at all, and so in one append.
@@ -47,6 +47,10 @@ type Config struct {
 	// Kinds are the formats that are mapped. A source of another kind, or of a
 	// verbatim one, sends events that are in the schema already.
 	Kinds []source.Kind
+	// Redact, if set, returns raw, which comes for a source (empty: the one that
+	// an event in the schema names), with what the policy masks masked. Nothing
+	// else of raw is ever stored. It may return raw itself, and must not change it.
+	Redact func(source string, raw []byte) []byte
 	// Now gives the time of acts and of events without one; nil is time.Now.
 	Now func() time.Time
 }
@@ -55,6 +59,7 @@ type Config struct {
 type Intake struct {
 	trail   *trail.Trail
 	kinds   map[string]source.Kind
+	redact  func(source string, raw []byte) []byte
 	now     func() time.Time
 	batches sync.Pool // of *batch
 	words   sync.Map  // of string to the same string
@@ -63,11 +68,14 @@ type Intake struct {
 
 // New returns an Intake. It needs no closing.
 func New(c Config) *Intake {
-	in := &Intake{trail: c.Trail, kinds: map[string]source.Kind{}, now: c.Now}
+	in := &Intake{trail: c.Trail, kinds: map[string]source.Kind{}, redact: c.Redact, now: c.Now}
 	for _, k := range c.Kinds {
 		if !k.Verbatim { // their raws are in the schema: they take the way of all others
 			in.kinds[k.Name] = k
 		}
+	}
+	if in.redact == nil {
+		in.redact = func(_ string, raw []byte) []byte { return raw }
 	}
 	if in.now == nil {
 		in.now = time.Now
@@ -80,6 +88,18 @@ func New(c Config) *Intake {
 type Delivery struct {
 	Body []byte // only read, and not kept after Take
 	Form Form
+	// Raws, if not nil, are the raw events of a delivery that came cut, in place
+	// of Body. They are only read, and not kept after Take.
+	Raws [][]byte
+	// IDs, if not nil, has the id of each of Raws for when it brings none: its
+	// position at the sender. Otherwise an event without an id is known by the
+	// bytes of the whole delivery and its place in it.
+	IDs []string
+	// Keep says that nobody is there who could send it better: what cannot be
+	// cut, or is in no schema, is stored as unmapped, and not refused.
+	Keep bool
+	// Zone is that of times which come without one; nil: UTC.
+	Zone *time.Location
 	// Source is the source of raw events, if its kind is one that is mapped;
 	// otherwise that of events which name none. Empty: none.
 	Source string
@@ -117,6 +137,12 @@ func (in *Intake) Take(ctx context.Context, d *Delivery, a *Answer) error {
 	var err error
 	if name != "" {
 		err = b.splitRaw(kind)
+	} else if d.Raws != nil {
+		for i, raw := range d.Raws {
+			if err = b.schemaEvent(i+1, raw); err != nil {
+				break
+			}
+		}
 	} else {
 		err = split(d.Body, d.Form, b.schemaEvent)
 	}
@@ -175,6 +201,7 @@ type batch struct {
 
 	drafts []trail.Draft
 	items  []item        // one a draft
+	id     []byte        // of the delivery, when an event was there that brought none
 	fields []proof.Field // of all drafts, one after the other
 	bytes  []byte        // of bodies that were made or changed here
 	size   int           // of all bodies, and the pointers of their fields

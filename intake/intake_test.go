@@ -36,7 +36,7 @@ var lines = source.Kind{
 			}
 		}
 	},
-	Map: func(raw []byte) (event.Event, error) {
+	Map: func(raw []byte, _ time.Time) (event.Event, error) {
 		var id, action string
 		if string(raw) == "panic" {
 			panic("on purpose")

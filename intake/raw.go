@@ -3,9 +3,12 @@ package intake
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"example.com/evident/event"
 	"example.com/evident/proof"
@@ -15,22 +18,29 @@ import (
 // splitRaw cuts a delivery of raw events and maps each. An error of the cut is
 // an answer for the rest of the delivery: what came before it is kept.
 func (b *batch) splitRaw(kind source.Kind) error {
+	if b.delivery.Raws != nil {
+		for i, raw := range b.delivery.Raws {
+			if err := b.rawEvent(i+1, kind, raw); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	place := 0
 	for raw, err := range kind.Split(bytes.NewReader(b.delivery.Body)) {
 		place++
 		switch {
+		case err != nil && b.delivery.Keep:
+			return b.keep(place, b.delivery.Body, "delivery: "+err.Error())
 		case err != nil:
 			b.answer.refuse(place, "", "delivery: "+err.Error())
 			return nil
-		case place > MaxEvents:
+		case place > MaxEvents && !b.delivery.Keep:
 			b.answer.refuse(place, "", errTooMany.Error())
 			return nil
-		case len(raw) > MaxEventBytes:
-			b.answer.refuse(place, "", fmt.Sprintf("event: %d bytes; at most %d", len(raw), MaxEventBytes))
-		default:
-			if err := b.rawEvent(place, kind, raw); err != nil {
-				return err
-			}
+		}
+		if err := b.rawEvent(place, kind, raw); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -39,24 +49,30 @@ func (b *batch) splitRaw(kind source.Kind) error {
 // rawEvent maps one raw event. Whatever keeps the mapped event from being a
 // record keeps nothing from being recorded: raw then stands as unmapped.
 func (b *batch) rawEvent(place int, kind source.Kind, raw []byte) error {
-	e, err := mapRaw(kind, raw)
-	if err == nil {
-		e.Source = b.delivery.Source
-		if e.ID == "" {
-			e.ID = idOfRaw(raw)
-		}
-		if len(e.Raw) == 0 {
-			e.Raw = raw
-		}
-		if err = e.Validate(); err == nil {
-			var body []byte
-			var fields []proof.Field
-			if body, fields, err = b.encode(&e); err == nil {
-				return b.add(item{line: place}, &e, body, fields)
-			}
-		}
+	if len(raw) > source.MaxEventBytes {
+		return b.keep(place, raw, "")
 	}
-	e = source.Unmapped(b.delivery.Source, raw, err.Error(), b.now)
+	raw = b.in.redact(b.delivery.Source, raw)
+	e, mapped := kind.Event(b.delivery.Source, func() string { return b.placeID(place) }, raw, b.now.In(b.delivery.zone()))
+	body, fields, err := b.encode(&e)
+	if err != nil {
+		return b.unmapped(place, raw, err.Error())
+	}
+	return b.add(item{line: place, unmapped: !mapped}, &e, body, fields)
+}
+
+// keep stores what is no event as unmapped, cut to what can be kept.
+func (b *batch) keep(place int, raw []byte, reason string) error {
+	if n := len(raw); n > source.MaxEventBytes {
+		sum := sha256.Sum256(raw)
+		raw = raw[:source.MaxEventBytes]
+		reason = strings.TrimPrefix(fmt.Sprintf("%s; only the first %d of %d bytes are kept; SHA-256 of all: %x", reason, len(raw), n, sum), "; ")
+	}
+	return b.unmapped(place, b.in.redact(b.delivery.Source, raw), reason)
+}
+
+func (b *batch) unmapped(place int, raw []byte, reason string) error {
+	e := source.Unmapped(b.delivery.Source, raw, reason, b.now)
 	body, fields, err := b.encode(&e)
 	if err != nil {
 		panic(fmt.Sprintf("bug: an unmapped event is refused: %v", err))
@@ -64,15 +80,12 @@ func (b *batch) rawEvent(place int, kind source.Kind, raw []byte) error {
 	return b.add(item{line: place, unmapped: true}, &e, body, fields)
 }
 
-// mapRaw is kind.Map for input that nobody has seen before: a panic there is
-// an event that could not be mapped, not the end of the server.
-func mapRaw(kind source.Kind, raw []byte) (e event.Event, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("map: panic: %v", r)
-		}
-	}()
-	return kind.Map(raw)
+// zone is that of times which come without one.
+func (d *Delivery) zone() *time.Location {
+	if d.Zone == nil {
+		return time.UTC
+	}
+	return d.Zone
 }
 
 // encode makes the body of a mapped event, and its fields. The event is then
@@ -95,9 +108,23 @@ func (b *batch) encode(e *event.Event) (body []byte, fields []proof.Field, err e
 	return body, fields, nil
 }
 
-// idOfRaw is the id of a raw event that brings none: the same bytes of the same
-// source are the same event, so that a delivery can be repeated.
-func idOfRaw(raw []byte) string {
-	h := sha256.Sum256(raw)
-	return "sha256-" + hex.EncodeToString(h[:])
+// placeID is the id of the event at a place of the delivery, if it brings none:
+// its position at the sender, or what the whole delivery was and where in it
+// the event stood. A delivery that is sent again makes the same ids; two equal
+// events that came apart are two.
+func (b *batch) placeID(place int) string {
+	d := b.delivery
+	if d.IDs != nil {
+		return d.IDs[place-1]
+	}
+	if len(b.id) == 0 {
+		h := sha256.New()
+		h.Write(d.Body)
+		for _, raw := range d.Raws {
+			h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(raw))))
+			h.Write(raw)
+		}
+		b.id = append(hex.AppendEncode(append(b.id, "delivery-"...), h.Sum(nil)), '/')
+	}
+	return string(strconv.AppendInt(b.id, int64(place), 10))
 }

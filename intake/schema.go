@@ -16,6 +16,7 @@ func (b *batch) schemaEvent(line int, raw []byte) error {
 		b.answer.refuse(line, "", fmt.Sprintf("event: %d bytes; at most %d", len(raw), MaxEventBytes))
 		return nil
 	}
+	raw = b.in.redact(b.delivery.Source, raw)
 	start := len(b.fields)
 	all, err := proof.AppendFields(b.fields, raw)
 	if err != nil {

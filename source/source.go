@@ -23,6 +23,10 @@ type Kind struct {
 	// Name is the part of a source's name before the slash: okta in okta/acme.
 	Name string
 
+	// Title is what people call it, and Ways how its events come in, both for
+	// lists and documentation: "Okta System Log", "API, event hook, files".
+	Title, Ways string
+
 	// Verbatim says that raws are events in the schema already. Their bytes are
 	// stored as they are, not those of [event.Event.AppendJSON], and what Map
 	// refuses is refused with its *event.Refusal instead of being kept as
@@ -36,10 +40,17 @@ type Kind struct {
 	Split func(delivery io.Reader) iter.Seq2[[]byte, error]
 
 	// Map returns the event that raw describes, without its Source and with Raw
-	// being raw. An error means that raw is not an event of this kind: the
-	// caller then records it as [Unmapped], with the error as the reason. Map
-	// never drops and never guesses.
-	Map func(raw []byte) (event.Event, error)
+	// being raw. Its ID is empty if raw brings none. An error means that raw is
+	// not an event of this kind: the caller then records it as [Unmapped], with
+	// the error as the reason. Map never drops and never guesses.
+	//
+	// now is when raw arrived, in the zone of the sender: it completes a time
+	// that lacks its year or its zone, and is good for nothing else.
+	Map func(raw []byte, now time.Time) (event.Event, error)
+
+	// Pull fetches from the system's own API. It is nil for kinds that are only
+	// sent to us or read from files.
+	Pull *Pull
 
 	// Actions is the mapping table, for docs/sources and for coverage.
 	Actions map[string]Action
@@ -53,17 +64,35 @@ type Action struct {
 
 // Event returns the event that raw describes, as an event of the source called
 // name, and whether it could be mapped. If not, or if what Map made of it is not
-// acceptable, it is [Unmapped]. It is not for Verbatim kinds.
-func (k *Kind) Event(name string, raw []byte, now time.Time) (e event.Event, mapped bool) {
-	e, err := k.Map(raw)
+// acceptable, it is [Unmapped]. An event that brings no id gets that of id, which
+// may be nil if all bring one. It is not for Verbatim kinds.
+func (k *Kind) Event(name string, id func() string, raw []byte, now time.Time) (e event.Event, mapped bool) {
+	e, err := k.guarded(raw, now)
 	if err == nil {
 		e.Source = name
+		if e.ID == "" && id != nil {
+			e.ID = id()
+		}
+		if len(e.Raw) == 0 {
+			e.Raw = raw
+		}
 		err = e.Validate()
 	}
 	if err != nil {
 		return Unmapped(name, raw, err.Error(), now), false
 	}
 	return e, true
+}
+
+// guarded is Map for input that nobody has seen before: a panic there is an
+// event that could not be mapped, not the end of the server.
+func (k *Kind) guarded(raw []byte, now time.Time) (e event.Event, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("map: panic: %v", r)
+		}
+	}()
+	return k.Map(raw, now)
 }
 
 // ActionUnmapped is the action of an event that [Unmapped] made.

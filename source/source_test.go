@@ -39,7 +39,7 @@ func TestUnmappedKeepsEverything(t *testing.T) {
 }
 
 func TestKindEventNeverDrops(t *testing.T) {
-	kind := source.Kind{Map: func(raw []byte) (event.Event, error) {
+	kind := source.Kind{Map: func(raw []byte, _ time.Time) (event.Event, error) {
 		switch string(raw) {
 		case "bad":
 			return event.Event{}, errors.New("not an event")
@@ -50,7 +50,7 @@ func TestKindEventNeverDrops(t *testing.T) {
 			Category: event.Data, Outcome: event.Success, Raw: raw}, nil
 	}}
 	f := func(raw string, mapped bool, reason string) {
-		e, ok := kind.Event("k/n", []byte(raw), now)
+		e, ok := kind.Event("k/n", nil, []byte(raw), now)
 		if ok != mapped || e.Source != "k/n" || string(e.Raw) != raw || !strings.Contains(e.OutcomeReason, reason) || e.Validate() != nil {
 			t.Errorf("%s: %t %+v", raw, ok, e)
 		}

@@ -151,7 +151,7 @@ type unmappedLine struct {
 
 func (t *sourceTest) event(path string, n int, raw []byte) error {
 	t.read++
-	e, err := t.kind.Map(raw)
+	e, err := t.kind.Map(raw, time.Now())
 	if err == nil && !t.kind.Verbatim {
 		// Map does not know which source it is; any name of the kind will do.
 		e.Source = t.kind.Name + "/test"

@@ -74,12 +74,14 @@ import (
 // Kind is AWS CloudTrail.
 var Kind = source.Kind{
 	Name:    "aws.cloudtrail",
+	Title:   "AWS CloudTrail",
+	Ways:    "bucket, files, HTTP",
 	Split:   source.JSON("Records", "Events", "CloudTrailEvent", "logEvents", "message", "detail"),
 	Map:     mapEvent,
 	Actions: actions,
 }
 
-func mapEvent(raw []byte) (event.Event, error) {
+func mapEvent(raw []byte, _ time.Time) (event.Event, error) {
 	if err := source.Valid(raw); err != nil {
 		return event.Event{}, fmt.Errorf("not JSON: %w", err)
 	}

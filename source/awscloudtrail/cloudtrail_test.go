@@ -44,7 +44,7 @@ func TestEveryRowOfTheTable(t *testing.T) {
 		if !ok || event.ValidAction(want.Action) != nil || want.Category.Meaning() == "" {
 			t.Errorf("%s: %+v", native, want)
 		}
-		e, err := awscloudtrail.Kind.Map(record(map[string]any{"eventSource": service + ".amazonaws.com", "eventName": name}))
+		e, err := awscloudtrail.Kind.Map(record(map[string]any{"eventSource": service + ".amazonaws.com", "eventName": name}), time.Time{})
 		if err != nil || e.Action != want.Action || e.Category != want.Category || e.NativeAction != native {
 			t.Errorf("%s: %s %s %s, %v", native, e.NativeAction, e.Action, e.Category, err)
 		}
@@ -58,7 +58,7 @@ func TestActionsOfTheRest(t *testing.T) {
 		for k, v := range members {
 			m[k] = v
 		}
-		e, err := awscloudtrail.Kind.Map(record(m))
+		e, err := awscloudtrail.Kind.Map(record(m), time.Time{})
 		if err != nil || e.Action != action || e.Category != category {
 			t.Errorf("%s %s: %s %s, %v", source, name, e.Action, e.Category, err)
 		}
@@ -91,7 +91,7 @@ func TestActionsOfTheRest(t *testing.T) {
 func TestOutcomes(t *testing.T) {
 	f := func(want event.Outcome, members map[string]any) {
 		t.Helper()
-		e, err := awscloudtrail.Kind.Map(record(members))
+		e, err := awscloudtrail.Kind.Map(record(members), time.Time{})
 		if err != nil || e.Outcome != want {
 			t.Errorf("%v: %s, %v", members, e.Outcome, err)
 		}
@@ -115,7 +115,7 @@ func TestOutcomes(t *testing.T) {
 func TestWhatIsNoRecordIsRefusedWithTheReason(t *testing.T) {
 	f := func(raw, want string) {
 		t.Helper()
-		if _, err := awscloudtrail.Kind.Map([]byte(raw)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := awscloudtrail.Kind.Map([]byte(raw), time.Time{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", raw, err)
 		}
 	}
@@ -165,7 +165,7 @@ func TestDigestFileIsOneEvent(t *testing.T) {
 	raw := must(os.ReadFile("testdata/digest.json"))
 	n := 0
 	for r, err := range awscloudtrail.Kind.Split(bytes.NewReader(raw)) {
-		e, mapped := awscloudtrail.Kind.Event("aws.cloudtrail/prod", r, now)
+		e, mapped := awscloudtrail.Kind.Event("aws.cloudtrail/prod", nil, r, now)
 		if n++; err != nil || !mapped || e.Action != "log.digest" {
 			t.Errorf("%+v, %v", e, err)
 		}
@@ -184,7 +184,7 @@ func TestSecretsAreNotCopied(t *testing.T) {
 			continue
 		}
 		found++
-		e, _ := awscloudtrail.Kind.Event("aws.cloudtrail/prod", raw, now)
+		e, _ := awscloudtrail.Kind.Event("aws.cloudtrail/prod", nil, raw, now)
 		if e.Raw = nil; bytes.Contains(e.AppendJSON(nil), []byte("SECRET")) {
 			t.Errorf("%s: %s", name, e.AppendJSON(nil))
 		}
@@ -218,7 +218,7 @@ func TestRealDeliveries(t *testing.T) {
 				t.Fatalf("%s: %v", file, err)
 			}
 			total++
-			e, mapped := awscloudtrail.Kind.Event("aws.cloudtrail/prod", raw, now)
+			e, mapped := awscloudtrail.Kind.Event("aws.cloudtrail/prod", nil, raw, now)
 			if wrapped { // its only record has "foo" for a time: kept, with that reason
 				if mapped || !strings.Contains(e.OutcomeReason, `eventTime is "foo"`) {
 					t.Errorf("%s: %+v", file, e)
@@ -255,7 +255,7 @@ func BenchmarkMap(b *testing.B) {
 	i := 0
 	var body []byte
 	for b.Loop() {
-		e, ok := awscloudtrail.Kind.Event("aws.cloudtrail/prod", raws[i%len(raws)], now)
+		e, ok := awscloudtrail.Kind.Event("aws.cloudtrail/prod", nil, raws[i%len(raws)], now)
 		if !ok {
 			b.Fatalf("%s", e.OutcomeReason)
 		}

@@ -12,6 +12,8 @@
 package json
 
 import (
+	"time"
+
 	"example.com/evident/event"
 	"example.com/evident/source"
 )
@@ -19,7 +21,9 @@ import (
 // Kind takes events in the schema.
 var Kind = source.Kind{
 	Name:     "json",
+	Title:    "Events in the schema",
+	Ways:     "HTTP, OTLP, HEC, _bulk, files, pipe",
 	Verbatim: true,
 	Split:    source.JSON(),
-	Map:      event.Parse,
+	Map:      func(raw []byte, _ time.Time) (event.Event, error) { return event.Parse(raw) },
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/evident/event"
 	"example.com/evident/source/json"
@@ -20,7 +21,7 @@ func TestDeliveries(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				e, err := json.Kind.Map(raw)
+				e, err := json.Kind.Map(raw, time.Time{})
 				if err != nil || e.Source != "app/billing" || string(e.Detail) != `{"granted_role":"admin"}` {
 					t.Errorf("%+v, %v", e, err)
 				}
@@ -37,19 +38,19 @@ func TestDeliveries(t *testing.T) {
 }
 
 func TestRefusalNamesTheField(t *testing.T) {
-	_, err := json.Kind.Map([]byte(strings.Replace(good, `"success"`, `"ok"`, 1)))
+	_, err := json.Kind.Map([]byte(strings.Replace(good, `"success"`, `"ok"`, 1)), time.Time{})
 	var r *event.Refusal
 	if !errors.As(err, &r) || r.Field != "outcome" {
 		t.Error(err)
 	}
-	if _, err := json.Kind.Map([]byte(`{`)); err == nil {
+	if _, err := json.Kind.Map([]byte(`{`), time.Time{}); err == nil {
 		t.Error("a broken event was taken")
 	}
 }
 
 func TestNoEnvelopeIsTakenOff(t *testing.T) {
 	for raw := range json.Kind.Split(strings.NewReader(`{"Records":[` + good + `]}`)) {
-		if _, err := json.Kind.Map(raw); err == nil || !strings.HasPrefix(err.Error(), "Records") {
+		if _, err := json.Kind.Map(raw, time.Time{}); err == nil || !strings.HasPrefix(err.Error(), "Records") {
 			t.Error(err)
 		}
 	}

@@ -18,8 +18,12 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the .event.json files; look at the diff")
 
-// Run maps each NAME.json of dir, one raw event each, and compares the event,
-// without its raw, with NAME.event.json beside it. It also holds what is true of
+// now is when every raw arrives.
+var now = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+// Run maps each file of dir but the golden ones, one raw event each, and
+// compares the event, without its raw, with NAME.event.json beside it. A final
+// line end of a file that is not JSON is not part of the event. It also holds what is true of
 // every kind: raw comes back byte for byte, the event is acceptable and survives
 // the trail, and mapping twice gives the same.
 func Run(t *testing.T, k source.Kind, dir string) {
@@ -28,17 +32,15 @@ func Run(t *testing.T, k source.Kind, dir string) {
 		t.Errorf("%s: %d fixtures; a source needs at least one event of the table and one that is unknown", dir, len(names))
 	}
 	for _, name := range names {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".json"), func(t *testing.T) {
-			raw, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			e, err := k.Map(raw)
+		base := strings.TrimSuffix(name, filepath.Ext(name))
+		t.Run(filepath.Base(base), func(t *testing.T) {
+			raw := read(t, name)
+			e, err := k.Map(raw, now)
 			if err != nil {
 				t.Fatal(err)
 			}
 			Check(t, k, raw)
-			compare(t, e, strings.TrimSuffix(name, ".json")+".event.json")
+			compare(t, e, base+".event.json")
 		})
 	}
 }
@@ -48,7 +50,7 @@ func Check(t testing.TB, k source.Kind, raw []byte) {
 	t.Helper()
 	before := bytes.Clone(raw)
 	name := k.Name + "/test"
-	e, mapped := k.Event(name, raw, time.Unix(1_700_000_000, 0))
+	e, mapped := k.Event(name, func() string { return "a/1" }, raw, now)
 	if !bytes.Equal(raw, before) {
 		t.Fatal("Map changed raw")
 	}
@@ -58,12 +60,14 @@ func Check(t testing.TB, k source.Kind, raw []byte) {
 	if err := e.Validate(); err != nil {
 		t.Error(err)
 	}
-	if m, err := k.Map(raw); err == nil && !mapped {
+	if m, err := k.Map(raw, now); err == nil && !bytes.Equal(m.Raw, raw) {
+		t.Error("Map does not return raw as it came in")
+	} else if err == nil && !mapped {
 		m.Source = name
 		t.Errorf("Map made an event that is not acceptable: %v", m.Validate())
 	}
 	body := e.AppendJSON(nil)
-	again, _ := k.Event(name, raw, time.Unix(1_700_000_000, 0))
+	again, _ := k.Event(name, func() string { return "a/1" }, raw, now)
 	if !bytes.Equal(again.AppendJSON(nil), body) {
 		t.Error("mapping twice gives two events")
 	}
@@ -83,17 +87,13 @@ func Check(t testing.TB, k source.Kind, raw []byte) {
 // Fuzz looks for a raw that makes Map panic or breaks what Check holds.
 func Fuzz(f *testing.F, k source.Kind, dir string) {
 	for _, name := range fixtures(f, dir) {
-		raw, err := os.ReadFile(name)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(raw)
+		f.Add(read(f, name))
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) { Check(t, k, raw) })
 }
 
 func fixtures(t testing.TB, dir string) (names []string) {
-	all, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	all, err := filepath.Glob(filepath.Join(dir, "*.*"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,6 +103,17 @@ func fixtures(t testing.TB, dir string) (names []string) {
 		}
 	}
 	return names
+}
+
+func read(t testing.TB, name string) []byte {
+	raw, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if filepath.Ext(name) != ".json" {
+		raw = bytes.TrimSuffix(raw, []byte("\n"))
+	}
+	return raw
 }
 
 func compare(t *testing.T, e event.Event, golden string) {
