@@ -1,5 +1,6 @@
 // Package state folds the trail's own records, those of source evident, into
-// what is in force: so far the API keys, and who made and revoked them.
+// what is in force: the API keys, who made and revoked them, and how far each
+// source was read.
 //
 // There is no table behind it. The same records give the same State, on any
 // machine; a State is thrown away and folded again whenever that is easier.
@@ -44,10 +45,12 @@ func FromBody(seq uint64, body []byte) (Record, error) {
 type State struct {
 	Next uint64 // every record of source evident below it is in the State
 	keys map[string]Key
+
+	cursors map[stream]Cursor
 }
 
 // actions lists what changes a State, for Concerns and Apply.
-var actions = []string{ActionKeyCreate, ActionKeyRevoke}
+var actions = []string{ActionKeyCreate, ActionKeyRevoke, ActionCursorMove}
 
 // Concerns reports whether records of this action can change a State, so that
 // a reader may pass over whole segments that hold none of them.
@@ -61,23 +64,33 @@ func Apply(s State, r Record) (State, error) {
 	if r.Seq < s.Next {
 		return s, fmt.Errorf("record %d: comes after record %d", r.Seq, s.Next-1)
 	}
-	next := State{Next: r.Seq + 1, keys: s.keys}
-	if r.Outcome != event.Success || !Concerns(r.Action) {
+	next := s
+	next.Next = r.Seq + 1
+	if r.Outcome != event.Success {
 		return next, nil
-	}
-	next.keys = maps.Clone(s.keys)
-	if next.keys == nil {
-		next.keys = map[string]Key{}
 	}
 	var err error
 	switch r.Action {
 	case ActionKeyCreate:
+		next.keys = clone(s.keys)
 		err = next.createKey(r)
 	case ActionKeyRevoke:
+		next.keys = clone(s.keys)
 		err = next.revokeKey(r)
+	case ActionCursorMove:
+		next.cursors = clone(s.cursors)
+		err = next.moveCursor(r)
 	}
 	if err != nil {
 		return s, fmt.Errorf("record %d: %w", r.Seq, err)
 	}
 	return next, nil
+}
+
+// clone returns a map of its own, so that Apply does not change what it was given.
+func clone[K comparable, V any](m map[K]V) map[K]V {
+	if m == nil {
+		return map[K]V{}
+	}
+	return maps.Clone(m)
 }

@@ -1,0 +1,39 @@
+package state_test
+
+import (
+	"strings"
+	"testing"
+
+	"example.com/evident/state"
+)
+
+func TestCursorsStandWhereTheyWereMovedLast(t *testing.T) {
+	move := func(seq uint64, source, stream, cursor string) state.Record {
+		return record(t, seq, state.ActionCursorMove, state.CursorMoved{Source: source, Stream: stream, Cursor: cursor})
+	}
+	s1 := apply(t, state.State{}, move(0, "okta/acme", "", "a"))
+	s2 := apply(t, s1, move(1, "aws.cloudtrail/prod", "AWSLogs/1/", "k1"))
+	s3 := apply(t, s2, move(2, "okta/acme", "", "b"))
+	if c, ok := s3.Cursor("okta/acme", ""); !ok || c.Cursor != "b" || c.Seq != 2 || c.Moved.IsZero() {
+		t.Errorf("cursor %+v", c)
+	}
+	if c, _ := s1.Cursor("okta/acme", ""); c.Cursor != "a" {
+		t.Error("Apply changed the state that it was given")
+	}
+	if _, ok := s3.Cursor("aws.cloudtrail/prod", ""); ok {
+		t.Error("a cursor of another stream")
+	}
+	if all := s3.Cursors(); len(all) != 2 || all[0].Source != "aws.cloudtrail/prod" {
+		t.Errorf("cursors %+v", all)
+	}
+	for what, d := range map[string]state.CursorMoved{
+		"source":        {Source: "okta", Cursor: "a"},
+		`found "evide`:  {Source: "evident/x", Cursor: "a"},
+		"cursor: found": {Source: "okta/acme", Cursor: strings.Repeat("a", state.MaxCursorBytes+1)},
+		"stream: found": {Source: "okta/acme", Stream: strings.Repeat("a", 2000)},
+	} {
+		if _, err := state.Apply(s3, record(t, 9, state.ActionCursorMove, d)); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
