@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"example.com/evident/proof"
@@ -37,7 +38,8 @@ type Report struct {
 // CheckDir goes through the whole trail in a data directory that nobody has
 // open, by a path of its own: every byte of every file is read, the manifests
 // are followed, each header and body is hashed again, and the tree that comes
-// of it is held against each manifest and the checkpoint. It writes nothing. A
+// of it is held against each manifest and the checkpoint. It takes 16 bytes of
+// memory a record, to see that no id stands twice, and writes nothing. A
 // *Damage is the first thing that is wrong; any other error means that the
 // check could not be made.
 func CheckDir(ctx context.Context, dir string, opts CheckOptions) (Report, error) {
@@ -54,7 +56,7 @@ func CheckDir(ctx context.Context, dir string, opts CheckOptions) (Report, error
 	if err := onlyOwnFiles(dir); err != nil {
 		return Report{}, err
 	}
-	c := &checker{dir: dir, opts: opts}
+	c := &checker{dir: dir, opts: opts, ids: [][16]byte{}}
 	if err := c.loadKeys(); err != nil {
 		return c.report, err
 	}
@@ -132,7 +134,8 @@ type checker struct {
 	prev proof.Hash
 	last proof.Header
 	sseq map[string]uint64
-	seal map[uint64]string // hash of the manifest that each segment.seal names
+	seal map[uint64]sealing // what each segment.seal names
+	ids  [][16]byte         // of all records, where the trail is not open
 }
 
 // loadKeys holds keys.txt against the file key, and takes what is trusted.
@@ -219,11 +222,17 @@ func (c *checker) openCheckpoint(note []byte) (proof.Checkpoint, error) {
 	return signed, nil
 }
 
+// A sealing is what a record of sealing says.
+type sealing struct {
+	manifest string // its hash
+	seq      uint64 // of the record
+}
+
 // newestSeal holds the newest manifest against the record in the logs that
 // names it, before anything is held against the manifest. (That the record is
 // what was recorded is found later.)
 func newestSeal(logs []*wal, manifests []Manifest) error {
-	seals := map[uint64]string{}
+	seals := map[uint64]sealing{}
 	for _, w := range logs {
 		var list []place
 		_, err := w.replay(w.first, func(group []byte, _ int64) (uint64, error) {
@@ -247,7 +256,7 @@ func newestSeal(logs []*wal, manifests []Manifest) error {
 	}
 	if n := len(manifests); n > 0 {
 		m := manifests[n-1]
-		if named, ok := seals[m.Segment]; ok && named != proof.HashManifest(m.Bytes).String() {
+		if named, ok := seals[m.Segment]; ok && named.manifest != proof.HashManifest(m.Bytes).String() {
 			return &Damage{File: "segments/" + manifestName(m.First), What: "is not the manifest that the record of its sealing names"}
 		}
 	}
@@ -255,7 +264,7 @@ func newestSeal(logs []*wal, manifests []Manifest) error {
 }
 
 // readSeal notes which manifest h names, if it is a record of sealing.
-func readSeal(h *proof.Header, body []byte, seals map[uint64]string) bool {
+func readSeal(h *proof.Header, body []byte, seals map[uint64]sealing) bool {
 	if h.Source != ownSource || h.Action != actionSeal {
 		return true
 	}
@@ -268,17 +277,17 @@ func readSeal(h *proof.Header, body []byte, seals map[uint64]string) bool {
 	if err := json.Unmarshal(body, &e); err != nil {
 		return false
 	}
-	noteSeal(seals, e.Detail.Segment, e.Detail.Manifest)
+	noteSeal(seals, e.Detail.Segment, sealing{e.Detail.Manifest, h.Seq})
 	return true
 }
 
 // noteSeal notes which manifest a record of sealing names. A segment is sealed
-// once: of two records that name two, neither is believed.
-func noteSeal(seals map[uint64]string, segment uint64, manifest string) {
-	if named, ok := seals[segment]; ok && named != manifest {
-		manifest = ""
+// once: of two records that seal it, neither is believed.
+func noteSeal(seals map[uint64]sealing, segment uint64, named sealing) {
+	if before, ok := seals[segment]; ok && before != named {
+		named.manifest = ""
 	}
-	seals[segment] = manifest
+	seals[segment] = named
 }
 
 // run checks everything. untils bounds what of each log is looked at; nil: all.
@@ -292,7 +301,7 @@ func (c *checker) run(ctx context.Context, manifests []Manifest, logs []*wal, un
 	}
 	c.report.Checkpoint = c.note
 	c.total = c.note.Size
-	c.sseq, c.seal = map[string]uint64{}, map[uint64]string{}
+	c.sseq, c.seal = map[string]uint64{}, map[uint64]sealing{}
 	if err := c.checkSegments(ctx, manifests); err != nil {
 		return err
 	}
@@ -315,7 +324,10 @@ func (c *checker) run(ctx context.Context, manifests []Manifest, logs []*wal, un
 		return &Damage{File: file, What: what}
 	}
 	c.report.Unsigned = c.report.Size - c.note.Size
-	return c.checkSeals(manifests)
+	if err := c.checkSeals(manifests); err != nil {
+		return err
+	}
+	return c.checkIDs()
 }
 
 // checkSeals holds the manifests against the records that name them. Only the
@@ -331,11 +343,27 @@ func (c *checker) checkSeals(manifests []Manifest) error {
 	}
 	for i, m := range manifests {
 		named, ok := c.seal[m.Segment]
-		if !ok && i == len(manifests)-1 {
+		last := i == len(manifests)-1
+		if !ok && last {
 			continue
 		}
-		if named != proof.HashManifest(m.Bytes).String() {
-			return &Damage{File: "segments/" + manifestName(m.First), What: "is not the manifest that the record of its sealing names"}
+		file := "segments/" + manifestName(m.First)
+		if named.manifest != proof.HashManifest(m.Bytes).String() {
+			return &Damage{File: file, What: "is not the manifest that the record of its sealing names"}
+		}
+		if named.seq < m.Until || !last && named.seq >= manifests[i+1].Until {
+			return &Damage{File: file, Seq: named.seq, HasSeq: true, What: "was not recorded as sealed in the segment after it"}
+		}
+	}
+	return nil
+}
+
+// checkIDs looks for an id that stands twice.
+func (c *checker) checkIDs() error {
+	slices.SortFunc(c.ids, func(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) })
+	for i := 1; i < len(c.ids); i++ {
+		if c.ids[i] == c.ids[i-1] {
+			return &Damage{File: "segments", What: fmt.Sprintf("two records have the id %x", c.ids[i])}
 		}
 	}
 	return nil
@@ -390,6 +418,9 @@ func (c *checker) follow(h *proof.Header, leaf proof.Hash) *Damage {
 	c.sseq[h.Source]++
 	c.tree.Append(leaf)
 	c.prev, c.last = leaf, *h
+	if c.ids != nil {
+		c.ids = append(c.ids, h.ID)
+	}
 	if c.tree.Size() == c.note.Size && c.tree.Root() != c.note.Root {
 		return &Damage{Seq: h.Seq, HasSeq: true, What: "the records up to here are not those that the checkpoint signed"}
 	}

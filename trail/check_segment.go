@@ -49,7 +49,7 @@ type checkedSegment struct {
 	headers []proof.Header
 	leaves  []proof.Hash
 	bodies  uint64
-	seals   map[uint64]string
+	seals   map[uint64]sealing
 	err     error
 }
 
@@ -174,7 +174,7 @@ func (c *checker) readBodyFile(ctx context.Context, m *Manifest, want sealedFile
 		return &Damage{File: "segments/" + want.Name, What: "is not of the segment that its manifest describes"}
 	}
 	plain := int64(0)
-	s.seals = map[uint64]string{}
+	s.seals = map[uint64]sealing{}
 	var fields []proof.Field
 	for i := range bodyChunks(f.first, f.until) {
 		if ctx.Err() != nil {
@@ -200,7 +200,7 @@ func (c *checker) readBodyFile(ctx context.Context, m *Manifest, want sealedFile
 }
 
 // checkBody holds one body against its header and notes what a sealing names.
-func (c *checker) checkBody(fields []proof.Field, h *proof.Header, body []byte, seed proof.Seed, seals map[uint64]string) ([]proof.Field, error) {
+func (c *checker) checkBody(fields []proof.Field, h *proof.Header, body []byte, seed proof.Seed, seals map[uint64]sealing) ([]proof.Field, error) {
 	fields, err := proof.AppendFields(fields, body)
 	if err != nil {
 		return fields, &Damage{Seq: h.Seq, HasSeq: true, What: "the body is not what was recorded: " + err.Error()}

@@ -122,10 +122,9 @@ func TestSealingRecordedLate(t *testing.T) {
 		}
 	}
 	refuse.Store(false)
-	for i := range 4 {
-		appendAll(t, tr, drafts(t, fmt.Sprint("b", i), 50))
-	}
-	for deadline := time.Now().Add(30 * time.Second); len(tr.Manifests()) < 3; time.Sleep(time.Millisecond) {
+	i := 0
+	for deadline := time.Now().Add(30 * time.Second); len(tr.Manifests()) < 3; i++ {
+		appendAll(t, tr, drafts(t, fmt.Sprint("b", i), 5))
 		if time.Now().After(deadline) {
 			t.Fatal("no segment was sealed after that")
 		}

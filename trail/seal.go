@@ -65,7 +65,7 @@ func (t *Trail) sealing() {
 // newest manifest is one that no record names.
 func (t *Trail) sealNext() (more bool, err error) {
 	t.mu.Lock()
-	unrecorded := t.manifests[min(t.recorded, len(t.manifests)):]
+	unrecorded := t.manifests[t.recorded:]
 	var next *openSegment
 	if len(t.open) > 1 && t.failed == nil {
 		next = t.open[0]
@@ -79,7 +79,9 @@ func (t *Trail) sealNext() (more bool, err error) {
 		if err != nil {
 			return false, fmt.Errorf("record the sealing of segment %d: %w", unrecorded[i].Segment, err)
 		}
+		t.mu.Lock()
 		t.recorded++
+		t.mu.Unlock()
 	}
 	if next == nil || t.ctx.Err() != nil {
 		return false, nil

@@ -122,17 +122,42 @@ func (s *openSegment) add(p place, leaf proof.Hash, h *proof.Header) {
 
 func (s *openSegment) until() uint64 { return s.first + uint64(len(s.places)) }
 
-// maxOpen is how many segments may wait to be sealed before appends wait too.
-const maxOpen = 6
+// maxOverfull is how many times as large as wanted a segment may grow, while the
+// one before it is being sealed, before appends wait.
+const maxOverfull = 4
 
 // current returns the segment that takes the next records, after closing the
-// one that is full.
+// one that is full. A segment is closed only when the sealing of the one before
+// is recorded in it: so a segment cannot be described anew later (docs/format.md
+// section 6.5).
 func (t *Trail) current() (*openSegment, error) {
 	s := t.active()
-	if len(s.places) < t.cfg.SealRecords && s.wal.end < t.cfg.SealBytes {
+	if !t.full(s, 1) {
 		return s, nil
 	}
-	return t.roll()
+	for deadline := time.After(10 * time.Second); ; {
+		t.mu.Lock()
+		waiting, recorded, fewer, failed := len(t.open) > 1, t.recorded == len(t.manifests), t.fewer, t.failed
+		t.mu.Unlock()
+		switch {
+		case failed != nil:
+			return nil, failed
+		case !waiting && recorded:
+			return t.roll()
+		case !waiting || !t.full(s, maxOverfull):
+			return s, nil // it also takes the record of the sealing
+		}
+		select {
+		case <-fewer:
+		case <-deadline:
+			return nil, unavailable(fmt.Errorf("the segment before record %d is still being sealed", s.first))
+		}
+	}
+}
+
+// full reports whether s is times as large as a segment is to be.
+func (t *Trail) full(s *openSegment, times int) bool {
+	return len(s.places) >= times*t.cfg.SealRecords || s.wal.end >= int64(times)*t.cfg.SealBytes
 }
 
 // active is the segment that takes records. Only the appender changes which
@@ -145,9 +170,6 @@ func (t *Trail) active() *openSegment {
 
 // roll closes the active segment and begins the next.
 func (t *Trail) roll() (*openSegment, error) {
-	if err := t.waitSealed(); err != nil {
-		return nil, err
-	}
 	if err := t.cfg.Fault("write", walName(t.size)); err != nil {
 		return nil, unavailable(err)
 	}
@@ -167,32 +189,15 @@ func (t *Trail) roll() (*openSegment, error) {
 	return s, nil
 }
 
-// waitSealed waits until few enough segments wait to be sealed.
-func (t *Trail) waitSealed() error {
-	for {
-		t.mu.Lock()
-		n, fewer, failed := len(t.open), t.fewer, t.failed
-		t.mu.Unlock()
-		if failed != nil {
-			return failed
-		}
-		if n <= maxOpen {
-			return nil
-		}
-		select {
-		case <-fewer:
-		case <-time.After(10 * time.Second):
-			return unavailable(fmt.Errorf("%d segments wait to be sealed", n-1))
-		}
-	}
-}
-
 // rollOld closes the active segment if it is old and holds more than records
 // of sealing, which would otherwise make new segments for ever.
 func (t *Trail) rollOld() error {
 	s := t.active()
 	others := uint64(len(s.places)) - s.counts.of(ownSource, actionSeal) - s.counts.of(ownSource, actionCheck)
-	if others == 0 || t.cfg.Now().Sub(s.began) < t.cfg.SealAge {
+	t.mu.Lock()
+	sealed := len(t.open) == 1 && t.recorded == len(t.manifests)
+	t.mu.Unlock()
+	if others == 0 || !sealed || t.cfg.Now().Sub(s.began) < t.cfg.SealAge {
 		return nil
 	}
 	_, err := t.roll()

@@ -84,8 +84,6 @@ type Trail struct {
 
 	owned // by the appender's goroutine
 
-	recorded int // manifests that a record names; owned by sealing
-
 	audited audit // the second path; has a lock of its own
 
 	mu         sync.Mutex // guards what follows
@@ -97,6 +95,7 @@ type Trail struct {
 	open       []*openSegment    // closed and waiting to be sealed, oldest first; the last one takes records
 	spares     []string          // logs to be used again
 	manifests  []Manifest
+	recorded   int    // of them, those whose sealing is a record
 	note       []byte // newest checkpoint
 	checkpoint proof.Checkpoint
 	grown      chan struct{} // closed when size grows

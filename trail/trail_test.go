@@ -88,6 +88,9 @@ func TestAppendReadReopen(t *testing.T) {
 			}
 			leaves = append(leaves, r.Leaf)
 		}
+		if i == 3 {
+			waitSealed(t, tr, 1) // until then the next segment is not closed
+		}
 	}
 	waitSealed(t, tr, 2)
 	for range 2 {
@@ -158,7 +161,11 @@ func readAll(t *testing.T, tr *trail.Trail) {
 func waitSealed(t testing.TB, tr *trail.Trail, n int) {
 	t.Helper()
 	for range 1000 {
-		if len(tr.Manifests()) >= n {
+		_, recorded, err := tr.Find(proof.EventID("evident", fmt.Sprintf("segment.seal/%d", n-1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if recorded {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
