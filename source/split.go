@@ -36,7 +36,7 @@ const (
 func JSON(envelopes ...string) func(delivery io.Reader) iter.Seq2[[]byte, error] {
 	return func(r io.Reader) iter.Seq2[[]byte, error] {
 		return func(yield func([]byte, error) bool) {
-			d := delivery{r: r, envelopes: envelopes, yield: yield}
+			d := delivery{r: r, limit: MaxEventBytes, envelopes: envelopes, yield: yield}
 			if err := d.split(); err != nil && !errors.Is(err, errStopped) {
 				yield(nil, err)
 			}
@@ -50,6 +50,7 @@ var errStopped = errors.New("stopped")
 // delivery is one delivery being split.
 type delivery struct {
 	r         io.Reader
+	limit     int // bytes of one event
 	envelopes []string
 	yield     func([]byte, error) bool
 
@@ -95,16 +96,24 @@ func (d *delivery) split() error {
 
 // afterMark returns the next byte behind a byte order mark.
 func (d *delivery) afterMark() (byte, error) {
+	if err := d.mark(); err != nil {
+		return 0, err
+	}
+	return d.peek()
+}
+
+// mark takes a byte order mark off.
+func (d *delivery) mark() error {
 	const mark = "\uFEFF"
 	for len(d.buf) < len(mark) && !d.eof {
 		if err := d.fill(); err != nil {
-			return 0, err
+			return err
 		}
 	}
 	if bytes.HasPrefix(d.buf, []byte(mark)) {
 		d.use(len(mark))
 	}
-	return d.peek()
+	return nil
 }
 
 // elements takes the elements of an array, from behind its opening bracket to
@@ -146,8 +155,8 @@ func (d *delivery) value(outermost bool) error {
 			d.use(s.pos)
 			return d.fail(err)
 		case result == scanDone:
-			if s.pos > MaxEventBytes {
-				return errTooLarge(d.at)
+			if s.pos > d.limit {
+				return d.tooLarge()
 			}
 			v := d.use(s.pos)
 			if opened {
@@ -203,8 +212,8 @@ func (d *delivery) broken() error {
 }
 
 func (d *delivery) giveBroken(n int) error {
-	if n > MaxEventBytes {
-		return errTooLarge(d.at)
+	if n > d.limit {
+		return d.tooLarge()
 	}
 	return d.give(bytes.TrimRight(d.use(n), "\r\n"))
 }
@@ -283,8 +292,8 @@ func (d *delivery) use(n int) []byte {
 
 // fill reads more behind buf, at least a byte or the end.
 func (d *delivery) fill() error {
-	if len(d.buf) > MaxEventBytes {
-		return errTooLarge(d.at)
+	if len(d.buf) > d.limit {
+		return d.tooLarge()
 	}
 	if len(d.buf) == cap(d.buf) {
 		d.chunk = min(max(firstBytes, 2*d.chunk), chunkBytes)
@@ -305,6 +314,11 @@ func (d *delivery) fill() error {
 		}
 	}
 	return d.fail(io.ErrNoProgress)
+}
+
+// tooLarge is what Split says of an event over the limit.
+func (d *delivery) tooLarge() error {
+	return fmt.Errorf("split delivery: the event at byte %d is larger than %d bytes", d.at, d.limit)
 }
 
 func (d *delivery) fail(err error) error {

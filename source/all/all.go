@@ -7,11 +7,13 @@ import (
 	"example.com/evident/source"
 	"example.com/evident/source/awscloudtrail"
 	"example.com/evident/source/json"
+	"example.com/evident/source/log"
 )
 
 // Kinds is in the order in which documentation shows them.
 var Kinds = []source.Kind{
 	json.Kind,
+	log.Kind,
 	awscloudtrail.Kind,
 }
 
