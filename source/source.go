@@ -117,8 +117,3 @@ func Unmapped(name string, raw []byte, reason string, now time.Time) event.Event
 		Raw:           raw,
 	}
 }
-
-// errTooLarge is what Split says of an event over MaxEventBytes.
-func errTooLarge(at int64) error {
-	return fmt.Errorf("split delivery: the event at byte %d is larger than %d bytes", at, MaxEventBytes)
-}
