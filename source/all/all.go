@@ -7,6 +7,7 @@ import (
 	"example.com/evident/source"
 	"example.com/evident/source/awscloudtrail"
 	"example.com/evident/source/json"
+	"example.com/evident/source/kubernetesaudit"
 	"example.com/evident/source/log"
 )
 
@@ -15,6 +16,7 @@ var Kinds = []source.Kind{
 	json.Kind,
 	log.Kind,
 	awscloudtrail.Kind,
+	kubernetesaudit.Kind,
 }
 
 // Lookup returns the kind called name.
