@@ -9,6 +9,7 @@ import (
 	"example.com/evident/source/json"
 	"example.com/evident/source/kubernetesaudit"
 	"example.com/evident/source/log"
+	"example.com/evident/source/okta"
 )
 
 // Kinds is in the order in which documentation shows them.
@@ -17,6 +18,7 @@ var Kinds = []source.Kind{
 	log.Kind,
 	awscloudtrail.Kind,
 	kubernetesaudit.Kind,
+	okta.Kind,
 }
 
 // Lookup returns the kind called name.
