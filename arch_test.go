@@ -28,7 +28,7 @@ var mayImport = map[string]string{
 	"index":              "event proof filter trail index/*",
 	"index/*":            "proof index/words",
 	"intake":             "event proof source source/* trail",
-	"intake/*":           "event proof source source/* trail intake state",
+	"intake/*":           "event proof source source/* trail intake intake/body intake/sender intake/several state",
 	"pack":               "event proof filter trail",
 	"demo":               "event source source/*",
 	"web/api":            "event proof filter trail index pack state intake intake/*",

@@ -17,6 +17,7 @@ import (
 
 	"example.com/evident/event"
 	"example.com/evident/intake"
+	"example.com/evident/intake/body"
 	"example.com/evident/trail"
 )
 
@@ -30,7 +31,7 @@ type Sender struct {
 	Actor     event.Actor
 }
 
-// Config is what a Handler works with. All but Bytes and Took is required.
+// Config is what a Handler works with. All but Bodies and Took is required.
 type Config struct {
 	Intake *intake.Intake
 	Trail  *trail.Trail
@@ -38,8 +39,8 @@ type Config struct {
 	Sender func(r *http.Request) Sender
 	// Fail answers r with an error.
 	Fail func(w http.ResponseWriter, r *http.Request, status int, err error)
-	// Bytes bounds the memory for bodies that are being read or stored; 192 MiB if zero.
-	Bytes int64
+	// Bodies reads the bodies; nil: one of its own.
+	Bodies *body.Reader
 	// Took, if set, is called with the answer for each delivery.
 	Took func(bytes int, a *intake.Answer)
 }
@@ -47,7 +48,6 @@ type Config struct {
 // A Handler serves POST /v1/events.
 type Handler struct {
 	cfg     Config
-	bodies  bodies
 	answers sync.Pool // of *answer
 }
 
@@ -59,11 +59,10 @@ type answer struct {
 
 // New returns a Handler.
 func New(c Config) *Handler {
-	if c.Bytes == 0 {
-		c.Bytes = 192 << 20
+	if c.Bodies == nil {
+		c.Bodies = body.New(0)
 	}
 	h := &Handler{cfg: c}
-	h.bodies.gate = newGate(c.Bytes)
 	h.answers.New = func() any { return &answer{} }
 	return h
 }
@@ -80,8 +79,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.cfg.Fail(w, r, http.StatusBadRequest, err)
 		return
 	}
-	b, err := h.bodies.read(w, r)
-	defer h.bodies.release(b)
+	b, err := h.cfg.Bodies.Read(w, r)
+	defer h.cfg.Bodies.Release(b)
 	if err != nil {
 		w.Header().Set("Connection", "close") // the rest of the body is not waited for
 		h.fail(w, r, err)
@@ -89,7 +88,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	a := h.answers.Get().(*answer)
 	defer h.keep(a)
-	if err := h.take(r, b.bytes, o, a); err != nil {
+	if err := h.take(r, b.Bytes, o, a); err != nil {
 		h.fail(w, r, err)
 		return
 	}
@@ -116,9 +115,9 @@ func (h *Handler) keep(a *answer) {
 }
 
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
-	code := status(err)
+	code := body.Status(err)
 	if code == http.StatusServiceUnavailable {
-		w.Header().Set("Retry-After", retryAfter)
+		w.Header().Set("Retry-After", body.RetryAfter)
 	}
 	h.cfg.Fail(w, r, code, err)
 }
@@ -153,7 +152,7 @@ func (h *Handler) take(r *http.Request, body []byte, o options, a *answer) error
 // then: a sender that does not get its proofs may ask again and finds duplicates.
 func (h *Handler) await(r *http.Request, a *intake.Answer) (*evidence, error) {
 	if len(a.Receipts) > MaxProofs {
-		return nil, &failure{http.StatusRequestEntityTooLarge, fmt.Sprintf("proof: the %d events are stored, but proofs are given for at most %d at once; send them again in parts to get them", len(a.Receipts), MaxProofs)}
+		return nil, &body.Failure{Status: http.StatusRequestEntityTooLarge, What: fmt.Sprintf("proof: the %d events are stored, but proofs are given for at most %d at once; send them again in parts to get them", len(a.Receipts), MaxProofs)}
 	}
 	size := uint64(0)
 	for i := range a.Receipts {
@@ -224,4 +223,11 @@ func parseOptions(query string) (o options, err error) {
 		}
 	}
 	return o, nil
+}
+
+func clip(s string) string {
+	if len(s) > 200 {
+		return s[:200] + "…"
+	}
+	return s
 }

@@ -24,6 +24,7 @@ import (
 
 	"example.com/evident/event"
 	"example.com/evident/intake"
+	"example.com/evident/intake/body"
 	intakehttp "example.com/evident/intake/http"
 	"example.com/evident/proof"
 	"example.com/evident/trail"
@@ -57,7 +58,7 @@ func open(t testing.TB, limit int64) *rig {
 
 func handler(tr *trail.Trail, limit int64) http.Handler {
 	return intakehttp.New(intakehttp.Config{
-		Intake: intake.New(intake.Config{Trail: tr}), Trail: tr, Bytes: limit,
+		Intake: intake.New(intake.Config{Trail: tr}), Trail: tr, Bodies: body.New(limit),
 		Sender: func(*http.Request) intakehttp.Sender {
 			return intakehttp.Sender{Actor: event.Actor{Type: event.Service, ID: "test"}}
 		},
@@ -182,7 +183,7 @@ func TestBodiesThatCannotBeTaken(t *testing.T) {
 			t.Errorf("%s: status %d, want %d: %s", what, resp.StatusCode, want, text)
 		}
 	}
-	bomb := zip(bytes.Repeat([]byte(" "), intakehttp.MaxBodyBytes+1))
+	bomb := zip(bytes.Repeat([]byte(" "), body.MaxBytes+1))
 	f("nothing", 400, "", nil)
 	f("not gzip", 400, "", good, "Content-Encoding", "gzip")
 	f("gzip cut off", 400, "", zip(good)[:30], "Content-Encoding", "gzip")
@@ -192,11 +193,11 @@ func TestBodiesThatCannotBeTaken(t *testing.T) {
 	f("a gzip bomb in a gzip bomb", 422, "", zip(bomb), "Content-Encoding", "gzip") // its inside is not JSON, and not opened
 	f("not zstd", 400, "", good, "Content-Encoding", "zstd")
 	f("zstd cut off", 400, "", zst(t, good, 1<<20)[:20], "Content-Encoding", "zstd")
-	f("a zstd bomb", 413, "", zst(t, bytes.Repeat([]byte(" "), intakehttp.MaxBodyBytes+1), 1<<20), "Content-Encoding", "zstd")
+	f("a zstd bomb", 413, "", zst(t, bytes.Repeat([]byte(" "), body.MaxBytes+1), 1<<20), "Content-Encoding", "zstd")
 	f("a large zstd window", 413, "", hugeWindow(), "Content-Encoding", "zstd")
 	f("an unknown encoding", 415, "", good, "Content-Encoding", "br")
 	f("two encodings", 415, "", good, "Content-Encoding", "gzip, zstd")
-	f("too large", 413, "", bytes.Repeat([]byte(" "), intakehttp.MaxBodyBytes+1))
+	f("too large", 413, "", bytes.Repeat([]byte(" "), body.MaxBytes+1))
 	f("an unknown option", 400, "?atomc=true", good)
 	f("an option that is none", 400, "?atomic=maybe", good)
 	f("an option twice", 400, "?atomic=true&atomic=false", good)

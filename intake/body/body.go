@@ -1,4 +1,8 @@
-package intakehttp
+// Package body reads the bodies of requests into memory: whole, decompressed,
+// and within bounds. One Reader serves all ways in over HTTP, so that the memory
+// which senders can make the server use has one bound, however they come. What a
+// body means is not its concern.
+package body
 
 import (
 	"errors"
@@ -18,38 +22,49 @@ import (
 // Limits of a body. One that comes more slowly than bytesPerSecond on average,
 // after a grace, is given up: it holds memory that others could use.
 const (
-	MaxBodyBytes   = 64 << 20 // after decompression
+	MaxBytes       = 64 << 20 // after decompression
 	grace          = 10 * time.Second
 	bytesPerSecond = 32 << 10
 	maxWindowBytes = 8 << 20 // of zstd
 )
 
-// A body is the body of one request in memory; release gives it back.
-type body struct {
-	bytes []byte
+// A Body is the body of one request in memory, until it is released.
+type Body struct {
+	Bytes []byte
 	taken int // from the gate
 }
 
-// bodies reads request bodies within the limits.
-type bodies struct {
+// A Reader reads the bodies of requests. Its methods may be called concurrently.
+type Reader struct {
 	gate    *gate
 	buffers buffers
 	gzip    sync.Pool // of *gzip.Reader
 	zstd    sync.Pool // of *zstd.Decoder
 }
 
-func (s *bodies) release(b body) {
+// New returns a Reader that has at most bytes of memory for bodies that are being
+// read or stored; 192 MiB if zero.
+func New(bytes int64) *Reader {
+	if bytes == 0 {
+		bytes = 192 << 20
+	}
+	return &Reader{gate: newGate(bytes)}
+}
+
+// Release gives the memory of b back; nobody may look at its bytes any more.
+func (s *Reader) Release(b Body) {
 	s.gate.give(b.taken)
-	if b.bytes != nil {
-		s.buffers.put(b.bytes)
+	if b.Bytes != nil {
+		s.buffers.put(b.Bytes)
 	}
 }
 
-// read returns the decompressed body of r. An error is a *failure. The body,
+// Read returns the decompressed body of r. An error is a *Failure, after which the
+// connection should be closed: the rest of the body is not waited for. The body,
 // whole or in part, is to be released in any case.
-func (s *bodies) read(w http.ResponseWriter, r *http.Request) (body, error) {
-	if r.ContentLength > MaxBodyBytes {
-		return body{}, errTooLarge
+func (s *Reader) Read(w http.ResponseWriter, r *http.Request) (Body, error) {
+	if r.ContentLength > MaxBytes {
+		return Body{}, errTooLarge
 	}
 	p := &paced{from: r.Body, conn: http.NewResponseController(w), begun: time.Now()}
 	defer p.done()
@@ -63,7 +78,7 @@ func (s *bodies) read(w http.ResponseWriter, r *http.Request) (body, error) {
 		}
 		defer s.gzip.Put(z)
 		if err := z.Reset(p); err != nil {
-			return body{}, p.explain(err)
+			return Body{}, p.explain(err)
 		}
 		return s.readAll(z, p)
 	case "zstd":
@@ -71,7 +86,7 @@ func (s *bodies) read(w http.ResponseWriter, r *http.Request) (body, error) {
 		if z == nil {
 			var err error
 			if z, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindowBytes)); err != nil {
-				return body{}, fmt.Errorf("make zstd reader: %w", err)
+				return Body{}, fmt.Errorf("make zstd reader: %w", err)
 			}
 		}
 		defer func() {
@@ -79,26 +94,26 @@ func (s *bodies) read(w http.ResponseWriter, r *http.Request) (body, error) {
 			s.zstd.Put(z)
 		}()
 		if err := z.Reset(p); err != nil {
-			return body{}, p.explain(err)
+			return Body{}, p.explain(err)
 		}
 		return s.readAll(z, p)
 	default:
-		return body{}, &failure{http.StatusUnsupportedMediaType, fmt.Sprintf("Content-Encoding: found %q, expected gzip, zstd or identity", clip(encoding))}
+		return Body{}, &Failure{http.StatusUnsupportedMediaType, fmt.Sprintf("Content-Encoding: found %q, expected gzip, zstd or identity", clip(encoding))}
 	}
 }
 
 // readAll reads from to its end. It asks the gate for memory as bytes come,
 // never for what a sender merely says will come.
-func (s *bodies) readAll(from io.Reader, p *paced) (b body, err error) {
+func (s *Reader) readAll(from io.Reader, p *paced) (b Body, err error) {
 	for {
-		if len(b.bytes) == cap(b.bytes) {
+		if len(b.Bytes) == cap(b.Bytes) {
 			if b, err = s.grow(b); err != nil {
 				return b, err
 			}
 		}
-		n, err := from.Read(b.bytes[len(b.bytes):cap(b.bytes)])
-		b.bytes = b.bytes[:len(b.bytes)+n]
-		if len(b.bytes) > MaxBodyBytes {
+		n, err := from.Read(b.Bytes[len(b.Bytes):cap(b.Bytes)])
+		b.Bytes = b.Bytes[:len(b.Bytes)+n]
+		if len(b.Bytes) > MaxBytes {
 			return b, errTooLarge
 		}
 		if err == io.EOF {
@@ -111,15 +126,15 @@ func (s *bodies) readAll(from io.Reader, p *paced) (b body, err error) {
 }
 
 // grow moves b to the next larger buffer.
-func (s *bodies) grow(b body) (body, error) {
-	larger := s.buffers.get(cap(b.bytes) + 1)
+func (s *Reader) grow(b Body) (Body, error) {
+	larger := s.buffers.get(cap(b.Bytes) + 1)
 	if !s.gate.take(cap(larger)) {
 		s.buffers.put(larger)
 		return b, errBusy
 	}
-	larger = append(larger, b.bytes...)
-	s.release(b)
-	return body{bytes: larger, taken: cap(larger)}, nil
+	larger = append(larger, b.Bytes...)
+	s.Release(b)
+	return Body{Bytes: larger, taken: cap(larger)}, nil
 }
 
 // paced is a request's body that must keep coming.
@@ -157,12 +172,12 @@ func (p *paced) explain(err error) error {
 	case errors.As(p.err, &tooLarge):
 		return errTooLarge
 	case errors.Is(p.err, os.ErrDeadlineExceeded), errors.As(p.err, &timeout) && timeout.Timeout():
-		return &failure{http.StatusRequestTimeout, fmt.Sprintf("body: came too slowly; after %v at least %d bytes a second must come", grace, bytesPerSecond)}
+		return &Failure{http.StatusRequestTimeout, fmt.Sprintf("body: came too slowly; after %v at least %d bytes a second must come", grace, bytesPerSecond)}
 	case p.err != nil:
-		return &failure{http.StatusBadRequest, "body: broke off"}
+		return &Failure{http.StatusBadRequest, "body: broke off"}
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		return errTooLarge
 	default:
-		return &failure{http.StatusBadRequest, "body: is not what Content-Encoding says: " + clip(err.Error())}
+		return &Failure{http.StatusBadRequest, "body: is not what Content-Encoding says: " + clip(err.Error())}
 	}
 }

@@ -1,4 +1,4 @@
-package intakehttp
+package body
 
 import (
 	"context"
@@ -10,31 +10,32 @@ import (
 	"example.com/evident/trail"
 )
 
-// A failure is an answer that is no answer for single events.
-type failure struct {
-	status int
-	what   string
+// A Failure is an answer that is no answer for single events.
+type Failure struct {
+	Status int // of HTTP
+	What   string
 }
 
-func (f *failure) Error() string { return f.what }
+func (f *Failure) Error() string { return f.What }
 
 var (
-	errTooLarge = &failure{http.StatusRequestEntityTooLarge, fmt.Sprintf("body: more than %d bytes after decompression; send less at once", MaxBodyBytes)}
-	errBusy     = &failure{http.StatusServiceUnavailable, "server: too many events are being taken in; send this again"}
+	errTooLarge = &Failure{http.StatusRequestEntityTooLarge, fmt.Sprintf("body: more than %d bytes after decompression; send less at once", MaxBytes)}
+	errBusy     = &Failure{http.StatusServiceUnavailable, "server: too many events are being taken in; send this again"}
 )
 
-// retryAfter is what a sender is asked to wait, in seconds, with a 503.
-const retryAfter = "1"
+// RetryAfter is what a sender is asked to wait, in seconds, with a 503.
+const RetryAfter = "1"
 
-// status returns the HTTP status that err is answered with.
-func status(err error) int {
-	var f *failure
+// Status returns the HTTP status that an error of Read, or of intake, is answered
+// with. 503 is the one after which a sender should try again.
+func Status(err error) int {
+	var f *Failure
 	var malformed *intake.Malformed
 	var large *intake.TooLarge
 	var forbidden *intake.Forbidden
 	switch {
 	case errors.As(err, &f):
-		return f.status
+		return f.Status
 	case errors.As(err, &malformed):
 		return http.StatusBadRequest
 	case errors.As(err, &large):

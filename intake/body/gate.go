@@ -1,4 +1,4 @@
-package intakehttp
+package body
 
 import (
 	"sync"
@@ -28,14 +28,14 @@ func (g *gate) give(n int) { g.free.Add(int64(n)) }
 
 // Sizes of buffers: a body moves to the next one when it has filled one. Those
 // up to pooled are kept for the next body.
-var classes = [...]int{16 << 10, 256 << 10, 2 << 20, 8 << 20, MaxBodyBytes + 1}
+var classes = [...]int{16 << 10, 256 << 10, 2 << 20, 8 << 20, MaxBytes + 1}
 
 const pooled = 8 << 20
 
 // buffers keeps used buffers by size.
 type buffers struct{ pools [len(classes)]sync.Pool }
 
-// get returns an empty buffer with room for n bytes or more, MaxBodyBytes + 1
+// get returns an empty buffer with room for n bytes or more, MaxBytes + 1
 // at most.
 func (p *buffers) get(n int) []byte {
 	for i, size := range classes {
