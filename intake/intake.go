@@ -91,10 +91,15 @@ type Delivery struct {
 	// Raws, if not nil, are the raw events of a delivery that came cut, in place
 	// of Body. They are only read, and not kept after Take.
 	Raws [][]byte
-	// IDs, if not nil, has the id of each of Raws for when it brings none: its
-	// position at the sender. Otherwise an event without an id is known by the
-	// bytes of the whole delivery and its place in it.
+	// IDs, if not nil, has the id of each of Raws for when it brings none, in
+	// UTF-8: its position at the sender. Otherwise an event without an id is known by the
+	// bytes of the whole delivery and its place in it or, if it is in the schema
+	// already, by an id that is made now.
 	IDs []string
+	// Broken, if not nil, says of each of Raws why it is not whole, such as that
+	// only its beginning is kept; empty for those that are. What is not whole is
+	// stored as unmapped.
+	Broken []string
 	// Keep says that nobody is there who could send it better: what cannot be
 	// cut, or is in no schema, is stored as unmapped, and not refused.
 	Keep bool
@@ -153,12 +158,24 @@ func (in *Intake) Take(ctx context.Context, d *Delivery, a *Answer) error {
 	return err
 }
 
+// Redact returns what is stored of a raw of source: raw, with what the policy
+// masks masked. A way in that makes ids of what a raw holds makes them of this,
+// so that no id tells anything of what was masked.
+func (in *Intake) Redact(source string, raw []byte) []byte { return in.redact(source, raw) }
+
 // kindOf returns the kind that source's raw events are mapped by; the name is
 // empty if they are in the schema.
 func (in *Intake) kindOf(source string) (source.Kind, string) {
 	name, _, _ := strings.Cut(source, "/")
 	k := in.kinds[name]
 	return k, k.Name
+}
+
+// Maps reports whether events of source come as raws in a format that is mapped.
+// Those of any other come in the schema.
+func (in *Intake) Maps(source string) bool {
+	_, name := in.kindOf(source)
+	return name != ""
 }
 
 // checkSource refuses a delivery whose source is none, or another's.
@@ -211,6 +228,7 @@ type batch struct {
 type item struct {
 	line     int
 	unmapped bool
+	raw      bool // a kind mapped it, or could not
 }
 
 // reset lets go of everything that belongs to a delivery, and keeps memory of

@@ -117,3 +117,59 @@ func TestRedact(t *testing.T) {
 		t.Errorf("%d records have the mask", masked)
 	}
 }
+
+// Equal raws at two positions are two records, whether they can be read or not,
+// and one that is not whole says so.
+func TestPositionsOfWhatCannotBeRead(t *testing.T) {
+	r := openPlain(t, nil)
+	bad := []byte("bad \xff")
+	d := intake.Delivery{Source: "plain/x", Raws: [][]byte{bad, bad, []byte("half a li")},
+		IDs: []string{"c/1", "c/2", "c/3"}, Broken: []string{"it is bad", "it is bad", "it broke off"}}
+	if a := r.take(d); a.Accepted != 3 || a.Unmapped != 3 {
+		t.Errorf("%+v", a)
+	}
+	if a := r.take(d); a.Duplicates != 3 || a.Accepted != 0 {
+		t.Errorf("again: %+v", a)
+	}
+	got := r.records("plain/x")
+	if len(got) != 3 || !strings.Contains(string(got[2].Body), `"outcome_reason":"it broke off"`) || !strings.Contains(string(got[2].Body), intake.UnmappedID("c/3")) {
+		t.Errorf("%d records, the last %s", len(got), got[len(got)-1].Body)
+	}
+}
+
+// An event whose time is when it came, since it brings none, is the same event
+// when it comes again later. One that only has the same id is another.
+func TestSameRawAgain(t *testing.T) {
+	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	timeless := plain
+	timeless.Map = func(raw []byte, now time.Time) (event.Event, error) {
+		return event.Event{OccurredAt: now.UTC(), Actor: event.Actor{Type: event.User, ID: "ana"},
+			Action: "a.b", Category: event.Data, Outcome: event.Success, Raw: raw}, nil
+	}
+	r := openPlain(t, nil)
+	r.Intake = intake.New(intake.Config{Trail: r.trail, Kinds: []source.Kind{timeless}, Now: func() time.Time { return now }})
+	f := func(raw string, accepted, duplicates, refused int) {
+		t.Helper()
+		a := r.take(intake.Delivery{Source: "plain/x", Raws: [][]byte{[]byte(raw)}, IDs: []string{"host/7"}})
+		if a.Accepted != accepted || a.Duplicates != duplicates || len(a.Refused) != refused {
+			t.Errorf("%s: %+v", raw, a)
+		}
+		now = now.Add(time.Hour)
+	}
+	f("one", 1, 0, 0)
+	f("one", 0, 1, 0)
+	f("two", 0, 0, 1)
+	f("one", 0, 1, 0)
+}
+
+// Events in the schema that bring no id get that of their place, if there is one.
+func TestPlaceOfEventsInTheSchema(t *testing.T) {
+	r := openPlain(t, nil)
+	raw := `{"occurred_at":"2026-03-01T00:00:00Z","actor":{"type":"user","id":"u"},"action":"a.b","category":"data","outcome":"success"}`
+	for i := range 2 {
+		a := r.take(intake.Delivery{Source: "app/x", Raws: [][]byte{[]byte(raw), []byte(raw)}, IDs: []string{`say "7"`, ""}})
+		if a.Accepted != 2-i || a.Duplicates != i || a.Receipts[0].ID != `say "7"` {
+			t.Errorf("%+v", a)
+		}
+	}
+}

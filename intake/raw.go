@@ -52,13 +52,19 @@ func (b *batch) rawEvent(place int, kind source.Kind, raw []byte) error {
 	if len(raw) > source.MaxEventBytes {
 		return b.keep(place, raw, "")
 	}
+	if b.delivery.Broken != nil && b.delivery.Broken[place-1] != "" {
+		return b.keep(place, raw, b.delivery.Broken[place-1])
+	}
 	raw = b.in.redact(b.delivery.Source, raw)
 	e, mapped := kind.Event(b.delivery.Source, func() string { return b.placeID(place) }, raw, b.now.In(b.delivery.zone()))
+	if !mapped {
+		b.placeUnmapped(&e, place)
+	}
 	body, fields, err := b.encode(&e)
 	if err != nil {
 		return b.unmapped(place, raw, err.Error())
 	}
-	return b.add(item{line: place, unmapped: !mapped}, &e, body, fields)
+	return b.add(item{line: place, unmapped: !mapped, raw: true}, &e, body, fields)
 }
 
 // keep stores what is no event as unmapped, cut to what can be kept.
@@ -73,12 +79,27 @@ func (b *batch) keep(place int, raw []byte, reason string) error {
 
 func (b *batch) unmapped(place int, raw []byte, reason string) error {
 	e := source.Unmapped(b.delivery.Source, raw, reason, b.now)
+	b.placeUnmapped(&e, place)
 	body, fields, err := b.encode(&e)
 	if err != nil {
 		panic(fmt.Sprintf("bug: an unmapped event is refused: %v", err))
 	}
-	return b.add(item{line: place, unmapped: true}, &e, body, fields)
+	return b.add(item{line: place, unmapped: true, raw: true}, &e, body, fields)
 }
+
+// placeUnmapped gives an event that could not be mapped the id of its position
+// at the sender, if there is one: two equal lines that nobody can read are two
+// lines all the same. Otherwise it keeps that of its bytes.
+func (b *batch) placeUnmapped(e *event.Event, place int) {
+	if ids := b.delivery.IDs; ids != nil {
+		e.ID = UnmappedID(ids[place-1])
+	}
+}
+
+// UnmappedID is the id of an event that came with an id of its position and
+// could not be mapped. It differs from that of the same event mapped, so that
+// the two, when a mapping has learnt to read it, are no conflict.
+func UnmappedID(id string) string { return source.ActionUnmapped + "/" + id }
 
 // zone is that of times which come without one.
 func (d *Delivery) zone() *time.Location {

@@ -7,6 +7,7 @@ import (
 
 	"example.com/evident/event"
 	"example.com/evident/proof"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // schemaEvent reads one event that is in the schema. It is parsed once: the
@@ -27,10 +28,10 @@ func (b *batch) schemaEvent(line int, raw []byte) error {
 	fields := all[start:len(all):len(all)]
 	body, id := raw, ""
 	if !has(fields, "/id") || b.delivery.Source != "" && !has(fields, "/source") {
-		body, fields, id = b.complete(raw, start)
+		body, fields, id = b.complete(line, raw, start)
 	}
 	e, err := event.FromFields(fields)
-	if id != "" {
+	if id != "" && e.ID == id {
 		e.ID = id // the answer outlives the memory that the body lies in
 	}
 	if err == nil {
@@ -53,16 +54,21 @@ func (b *batch) schemaEvent(line int, raw []byte) error {
 // fields of raw, from b.fields[start] on, move behind the new ones; their
 // values still lie in raw, which holds the same bytes. id is empty if the event
 // brought one.
-func (b *batch) complete(raw []byte, start int) (body []byte, fields []proof.Field, id string) {
+func (b *batch) complete(line int, raw []byte, start int) (body []byte, fields []proof.Field, id string) {
 	old := b.fields[start:]
 	var source string
 	if !has(old, "/id") {
-		id = event.NewID(b.now)
+		if b.delivery.IDs != nil {
+			id = b.delivery.IDs[line-1]
+		}
+		if id == "" {
+			id = event.NewID(b.now)
+		}
 	}
 	if b.delivery.Source != "" && !has(old, "/source") {
 		source = b.delivery.Source
 	}
-	body = b.room(len(raw) + len(id) + len(source) + 32)
+	body = b.room(len(raw) + 6*len(id) + len(source) + 32)
 	added := make([]proof.Field, 0, 2)
 	member := func(name, value string) {
 		if value == "" {
@@ -70,10 +76,9 @@ func (b *batch) complete(raw []byte, start int) (body []byte, fields []proof.Fie
 		}
 		body = append(body, '"')
 		body = append(body, name[1:]...)
-		body = append(body, `":"`...)
-		from := len(body) - 1
-		body = append(body, value...)
-		body = append(body, '"')
+		body = append(body, `":`...)
+		from := len(body)
+		body, _ = jsontext.AppendQuote(body, value) // an id that is not UTF-8 is refused below
 		added = append(added, proof.Field{Pointer: name, Value: body[from:len(body):len(body)]})
 		body = append(body, ',')
 	}

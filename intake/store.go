@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -45,6 +46,15 @@ func (b *batch) store() error {
 			b.answer.Duplicates++
 			b.answer.Receipts = append(b.answer.Receipts, Receipt{ID: d.ID, Seq: r.Seq, Leaf: r.Leaf, Duplicate: true})
 		default:
+			same, err := b.sameRaw(it, d, r)
+			if err != nil {
+				return err
+			}
+			if same {
+				b.answer.Duplicates++
+				b.answer.Receipts = append(b.answer.Receipts, Receipt{ID: d.ID, Seq: r.Seq, Leaf: r.Leaf, Duplicate: true})
+				continue
+			}
 			reason := fmt.Sprintf("record %d has this id and another meaning", r.Seq)
 			if r.Leaf == (proof.Hash{}) {
 				reason = "an event before it in this delivery has this id and another meaning"
@@ -60,6 +70,31 @@ func (b *batch) store() error {
 	// A conflict that was recorded before is a duplicate; both are as good.
 	if _, err := b.in.trail.Append(context.WithoutCancel(b.ctx), conflicts); err != nil {
 		return fmt.Errorf("record conflicts: %w", err)
+	}
+	return nil
+}
+
+// sameRaw reports whether d, whose id record r has already, was made from the
+// same raw. It is then the same event: what differs is what a mapping that has
+// learnt more makes of it, or the time that it came at, where raw has none.
+func (b *batch) sameRaw(it item, d *trail.Draft, r trail.Result) (bool, error) {
+	if !it.raw || r.Leaf == (proof.Hash{}) {
+		return false, nil
+	}
+	records, err := b.in.trail.Read(b.ctx, []uint64{r.Seq})
+	if err != nil {
+		return false, fmt.Errorf("compare with record %d: %w", r.Seq, err)
+	}
+	raw := valueOf(d.Fields, "/raw")
+	return raw != nil && bytes.Equal(raw, valueOf(records[0].Fields, "/raw")), nil
+}
+
+// valueOf returns the token at pointer, or nil.
+func valueOf(fields []proof.Field, pointer string) []byte {
+	for i := range fields {
+		if fields[i].Pointer == pointer {
+			return fields[i].Value
+		}
 	}
 	return nil
 }
