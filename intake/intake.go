@@ -100,10 +100,6 @@ type Delivery struct {
 	// only its beginning is kept; empty for those that are. What is not whole is
 	// stored as unmapped.
 	Broken []string
-	// Broken, if not nil, says of each of Raws why it is not whole, such as that
-	// only its beginning is kept; empty for those that are. What is not whole is
-	// stored as unmapped.
-	Broken []string
 	// Keep says that nobody is there who could send it better: what cannot be
 	// cut, or is in no schema, is stored as unmapped, and not refused.
 	Keep bool
@@ -161,11 +157,6 @@ func (in *Intake) Take(ctx context.Context, d *Delivery, a *Answer) error {
 	slices.SortStableFunc(a.Refused, func(x, y Refusal) int { return x.Line - y.Line })
 	return err
 }
-
-// Redact returns what is stored of a raw of source: raw, with what the policy
-// masks masked. A way in that makes ids of what a raw holds makes them of this,
-// so that no id tells anything of what was masked.
-func (in *Intake) Redact(source string, raw []byte) []byte { return in.redact(source, raw) }
 
 // Redact returns what is stored of a raw of source: raw, with what the policy
 // masks masked. A way in that makes ids of what a raw holds makes them of this,

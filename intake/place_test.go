@@ -173,22 +173,3 @@ func TestPlaceOfEventsInTheSchema(t *testing.T) {
 		}
 	}
 }
-
-// Equal raws at two positions are two records, whether they can be read or not,
-// and one that is not whole says so.
-func TestPositionsOfWhatCannotBeRead(t *testing.T) {
-	r := openPlain(t, nil)
-	bad := []byte("bad \xff")
-	d := intake.Delivery{Source: "plain/x", Raws: [][]byte{bad, bad, []byte("half a li")},
-		IDs: []string{"c/1", "c/2", "c/3"}, Broken: []string{"it is bad", "it is bad", "it broke off"}}
-	if a := r.take(d); a.Accepted != 3 || a.Unmapped != 3 {
-		t.Errorf("%+v", a)
-	}
-	if a := r.take(d); a.Duplicates != 3 || a.Accepted != 0 {
-		t.Errorf("again: %+v", a)
-	}
-	got := r.records("plain/x")
-	if len(got) != 3 || !strings.Contains(string(got[2].Body), `"outcome_reason":"it broke off"`) || !strings.Contains(string(got[2].Body), intake.UnmappedID("c/3")) {
-		t.Errorf("%d records, the last %s", len(got), got[len(got)-1].Body)
-	}
-}

@@ -64,7 +64,7 @@ func (b *batch) rawEvent(place int, kind source.Kind, raw []byte) error {
 	if err != nil {
 		return b.unmapped(place, raw, err.Error())
 	}
-	return b.add(item{line: place, unmapped: !mapped}, &e, body, fields)
+	return b.add(item{line: place, unmapped: !mapped, raw: true}, &e, body, fields)
 }
 
 // keep stores what is no event as unmapped, cut to what can be kept.
@@ -84,7 +84,7 @@ func (b *batch) unmapped(place int, raw []byte, reason string) error {
 	if err != nil {
 		panic(fmt.Sprintf("bug: an unmapped event is refused: %v", err))
 	}
-	return b.add(item{line: place, unmapped: true}, &e, body, fields)
+	return b.add(item{line: place, unmapped: true, raw: true}, &e, body, fields)
 }
 
 // placeUnmapped gives an event that could not be mapped the id of its position
