@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -53,4 +54,21 @@ type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
+}
+
+// A StatusError is an answer that is not 2xx and will not come right by itself.
+type StatusError struct {
+	Response *Response
+	// Request is the method, host and path: nothing that could hold a secret.
+	Request string
+	// Reason is the beginning of the answer's text, without secrets.
+	Reason string
+}
+
+func (e *StatusError) Error() string {
+	s := e.Request + ": " + strconv.Itoa(e.Response.Status)
+	if e.Reason != "" {
+		s += ": " + e.Reason
+	}
+	return s
 }
