@@ -20,6 +20,7 @@ var mayImport = map[string]string{
 	"filter":             "proof",
 	"source":             "event",
 	"source/*":           "event source",
+	"source/gcpaudit":    "event source source/kubernetesaudit",
 	"source/all":         "source source/*",
 	"source/sourcetest":  "event source proof",
 	"state":              "event proof",

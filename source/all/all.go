@@ -6,6 +6,7 @@ import (
 
 	"example.com/evident/source"
 	"example.com/evident/source/awscloudtrail"
+	"example.com/evident/source/gcpaudit"
 	"example.com/evident/source/json"
 	"example.com/evident/source/kubernetesaudit"
 	"example.com/evident/source/log"
@@ -17,6 +18,7 @@ var Kinds = []source.Kind{
 	json.Kind,
 	log.Kind,
 	awscloudtrail.Kind,
+	gcpaudit.Kind,
 	kubernetesaudit.Kind,
 	okta.Kind,
 }

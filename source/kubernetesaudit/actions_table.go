@@ -45,10 +45,6 @@ var actions = map[string]source.Action{
 	"patch clusterrolebindings":            {Action: "role.grant", Category: event.Access},
 	"delete clusterrolebindings":           {Action: "role.revoke", Category: event.Access},
 	"deletecollection clusterrolebindings": {Action: "role.revoke", Category: event.Access},
-	"escalate roles":                       {Action: "role.escalate", Category: event.Access},
-	"escalate clusterroles":                {Action: "role.escalate", Category: event.Access},
-	"bind roles":                           {Action: "role.grant", Category: event.Access},
-	"bind clusterroles":                    {Action: "role.grant", Category: event.Access},
 
 	"create pods/exec":                {Action: "pod.exec", Category: event.Privileged},
 	"create pods/attach":              {Action: "pod.attach", Category: event.Privileged},
@@ -73,11 +69,6 @@ var actions = map[string]source.Action{
 	"update services/proxy":           {Action: "service.proxy", Category: event.Privileged},
 	"patch services/proxy":            {Action: "service.proxy", Category: event.Privileged},
 	"delete services/proxy":           {Action: "service.proxy", Category: event.Privileged},
-	"impersonate users":               {Action: "account.impersonate", Category: event.Privileged},
-	"impersonate groups":              {Action: "account.impersonate", Category: event.Privileged},
-	"impersonate serviceaccounts":     {Action: "account.impersonate", Category: event.Privileged},
-	"impersonate userextras":          {Action: "account.impersonate", Category: event.Privileged},
-	"impersonate uids":                {Action: "account.impersonate", Category: event.Privileged},
 
 	"get secrets":                             {Action: "secret.read", Category: event.Data},
 	"list secrets":                            {Action: "secret.read", Category: event.Data},

@@ -128,15 +128,21 @@ func (r *record) bound(d *source.Detail, e *event.Event) {
 	if name == "cluster-admin" && e.Action == "role.grant" {
 		e.Category = event.Privileged
 	}
-	for s := range source.Elements(source.Member(binding, "subjects")) {
+	e.Targets = append(Subjects(source.Member(binding, "subjects")), e.Targets...)
+}
+
+// Subjects returns whom a role binding names.
+func Subjects(subjects []byte) (targets []event.Target) {
+	for s := range source.Elements(subjects) {
 		t := event.Target{Type: source.MemberText(s, "kind"), ID: source.MemberText(s, "name")}
 		if namespace := source.MemberText(s, "namespace"); namespace != "" {
 			t.ID = namespace + "/" + t.ID
 		}
-		if t.ID != "" && len(e.Targets) < maxTargets {
-			e.Targets = append(e.Targets, t)
+		if t.ID != "" && len(targets) < maxTargets {
+			targets = append(targets, t)
 		}
 	}
+	return targets
 }
 
 // pod adds the images that a pod runs and what power over its host it asks for.

@@ -15,7 +15,7 @@
 //	user                                       actor: see below
 //	verb, objectRef.resource, .subresource     native_action (create pods/exec); action, category: see Actions
 //	objectRef                                  target: type resource.group, id namespace/resource/name
-//	subjects of a role binding                 further targets
+//	subjects of a role binding                 targets before that one
 //	requestURI without its query               target of type url, where there is no objectRef
 //	stage, responseStatus, annotations         outcome, outcome_code, outcome_reason: see below
 //	sourceIPs[0]                               where.ip if it is one, else where.host
