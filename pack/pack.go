@@ -36,6 +36,7 @@ type Trail interface {
 	Manifests() []trail.Manifest
 	Headers(ctx context.Context, from, until uint64) iter.Seq2[trail.Head, error]
 	Read(ctx context.Context, seqs []uint64) ([]trail.Record, error)
+	Find(id [16]byte) (seq uint64, found bool, err error)
 	SubtreeHashes(from, until uint64) ([]proof.Hash, error)
 	ProveTree(old, size uint64) ([]proof.Hash, error)
 }
@@ -181,7 +182,7 @@ type builder struct {
 	note       []byte
 	checkpoint proof.Checkpoint
 	manifests  []trail.Manifest
-	anchor     *trail.Record
+	seals      []trail.Record // of the manifests
 	pieces     []piece
 
 	counts   proof.Counts
@@ -251,7 +252,7 @@ func (b *builder) omissions() []proof.Omission {
 	}
 	add(c.Unproven, "records of the window that headers do not decide", why)
 	add(c.Window-c.Matched-c.Others-c.Unproven, "records of the window that do not match the filter", "not asked for; their headers are here and show it")
-	add(c.Headers-c.Window, "records outside the window, in segments that also hold some of it", "not asked for; their headers are here")
+	add(c.Headers-c.Window, "records outside the window, in segments that also hold some of it, or of sealing", "not asked for; their headers are here")
 	add(b.checkpoint.Size-c.Headers, "records in segments that hold nothing of the window", "not asked for; the manifests of these segments are here and show it")
 	if list == nil {
 		list = []proof.Omission{}

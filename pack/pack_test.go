@@ -33,10 +33,11 @@ type world struct {
 	trail *trail.Trail
 	now   time.Time
 	n     int
+	seal  int // records of a segment
 }
 
 func newWorld(t *testing.T, sealRecords int) *world {
-	w := &world{T: t, now: day(1, 1)}
+	w := &world{T: t, now: day(1, 1), seal: sealRecords}
 	// The clock is read by the trail's goroutines only between appends, which
 	// wait for them.
 	tr, err := trail.Open(trail.Config{
@@ -245,18 +246,17 @@ func (m made) lines(name string) []string {
 func (w *world) fill(n int) {
 	for month := 1; month <= 5; month++ {
 		w.now = day(month, 2)
-		var events []event
-		for range n {
-			events = append(events, event{})
+		w.add(make([]event, n-1)...)
+		w.add(event{}) // begins the next segment, if this one is full
+		if n > w.seal {
+			w.sealed(month)
 		}
-		w.add(events...)
 	}
 }
 
 func TestSegmentsOfOtherMonthsAreGaps(t *testing.T) {
 	w := newWorld(t, 64)
 	w.fill(400)
-	w.sealed(5)
 	m := w.build(w.options("source:app/billing"))
 	if m.Counts.Matched != 400 || m.Counts.Headers >= m.Size || m.Counts.Headers < 400 {
 		t.Errorf("%d of 400 match, %d headers of %d", m.Counts.Matched, m.Counts.Headers, m.Size)
@@ -265,8 +265,14 @@ func TestSegmentsOfOtherMonthsAreGaps(t *testing.T) {
 	if err := json.Unmarshal(m.files["tree.json"], &tree); err != nil {
 		t.Fatal(err)
 	}
-	if len(tree.Pieces) != 4 || tree.Pieces[0].Hashes == nil || tree.Pieces[2].Hashes == nil {
-		t.Errorf("the pieces are %+v; want a gap, a run, a gap and a run", tree.Pieces)
+	long, sealings := 0, len(m.lines("seals.jsonl"))
+	for _, p := range tree.Pieces {
+		if p.Prev != nil && p.Until-p.From > 1 {
+			long++
+		}
+	}
+	if long != 2 || sealings != 5 || tree.Pieces[0].Hashes == nil {
+		t.Errorf("the pieces are %+v, and %d sealings; want runs for March and the end, and 5 sealings", tree.Pieces, sealings)
 	}
 	if tree.Period == nil || tree.Period.Checkpoint == string(m.files["checkpoint.txt"]) {
 		t.Error("the pack does not tie the trail to what it was at the window's end")
@@ -276,7 +282,6 @@ func TestSegmentsOfOtherMonthsAreGaps(t *testing.T) {
 func TestAllHeadersLeaveNoGap(t *testing.T) {
 	w := newWorld(t, 64)
 	w.fill(400)
-	w.sealed(5)
 	o := w.options("source:app/billing")
 	o.AllHeaders = true
 	m := w.build(o)
@@ -293,8 +298,8 @@ func TestNothingSealed(t *testing.T) {
 	w := newWorld(t, 1000)
 	w.fill(3)
 	m := w.build(w.options(""))
-	if m.Counts.Matched != 3 || len(m.files["manifests.jsonl"])+len(m.files["anchor.jsonl"]) > 0 {
-		t.Errorf("%d match; want 3, and neither manifests nor anchor", m.Counts.Matched)
+	if m.Counts.Matched != 3 || len(m.files["manifests.jsonl"])+len(m.files["seals.jsonl"]) > 0 {
+		t.Errorf("%d match; want 3, and neither manifests nor sealings", m.Counts.Matched)
 	}
 }
 
@@ -331,13 +336,16 @@ func TestLateAndAheadAreInItAndListed(t *testing.T) {
 	w := newWorld(t, 64)
 	w.now = day(1, 20)
 	w.add(make([]event, 100)...)
+	w.add(event{})
+	w.sealed(1)
 	w.now = day(3, 20)
 	ahead := w.add(event{occurred: w.now.Add(3 * time.Hour), action: "clock.ahead"})
 	w.add(make([]event, 100)...)
+	w.add(event{})
+	w.sealed(2)
 	w.now = day(5, 10)
 	late := w.add(event{occurred: day(3, 30), action: "sync.late"})
 	w.add(make([]event, 100)...)
-	w.sealed(2)
 	m := w.build(w.options("source:app/*"))
 	if m.Counts.Late != 1 || m.Counts.Ahead != 1 {
 		t.Errorf("%d late and %d ahead; want 1 and 1", m.Counts.Late, m.Counts.Ahead)

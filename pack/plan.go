@@ -15,7 +15,7 @@ import (
 // This file decides which headers a pack needs so that nobody has to believe
 // that the others are not needed (docs/format.md section 6.5): a run of headers
 // wherever a segment may hold a record of the window, by its manifest, and after
-// the last sealed segment; gaps elsewhere.
+// the last sealed segment; elsewhere gaps, but for the records of sealing.
 
 // A piece is a stretch of the trail in a pack.
 type piece struct {
@@ -24,16 +24,25 @@ type piece struct {
 	prev        proof.Hash
 }
 
-// plan takes the checkpoint, the manifests with their anchor, and the pieces.
+// plan takes the checkpoint, the manifests with the records of their sealing, and
+// the pieces.
 func (b *builder) plan(ctx context.Context) (err error) {
 	if b.note, b.checkpoint, err = b.trail.WaitCheckpoint(ctx, b.trail.Size()); err != nil {
 		return err
 	}
-	if err := b.findAnchor(ctx); err != nil {
+	if err := b.findSeals(ctx); err != nil {
 		return err
 	}
-	for _, m := range b.manifests {
-		b.addPiece(m.Until, b.o.AllHeaders || m.Touches(b.o.By, b.o.From, b.o.Until))
+	seals := b.seals
+	for i, m := range b.manifests {
+		late := b.seals[i].Header.At.Unix()-m.At.Last.Unix() > proof.SealSeconds
+		run := b.o.AllHeaders || late || m.Touches(b.o.By, b.o.From, b.o.Until)
+		for len(seals) > 0 && seals[0].Header.Seq < m.Until {
+			b.addPiece(seals[0].Header.Seq, run)
+			b.addPiece(seals[0].Header.Seq+1, true)
+			seals = seals[1:]
+		}
+		b.addPiece(m.Until, run)
 	}
 	b.addPiece(b.checkpoint.Size, true)
 	return b.writeText("manifests.jsonl", func(w io.Writer) error {
@@ -51,7 +60,7 @@ func (b *builder) addPiece(until uint64, run bool) {
 	from := uint64(0)
 	if n := len(b.pieces); n > 0 {
 		from = b.pieces[n-1].until
-		if b.pieces[n-1].run == run {
+		if b.pieces[n-1].run == run && from < until {
 			b.pieces[n-1].until = until
 			return
 		}
@@ -61,57 +70,24 @@ func (b *builder) addPiece(until uint64, run bool) {
 	}
 }
 
-// findAnchor takes the newest manifest whose sealing is a record below the
-// checkpoint, and that record. A segment that was sealed a moment ago may have
-// no such record yet: then its headers are given instead.
-func (b *builder) findAnchor(ctx context.Context) error {
-	all, end := b.trail.Manifests(), b.checkpoint.Size
-	for k := len(all) - 1; k >= 0; k-- {
-		if all[k].Until >= end {
-			continue
-		}
-		var seals []uint64
-		for h, err := range b.trail.Headers(ctx, all[k].Until, end) {
-			if err != nil {
-				return err
-			}
-			if h.Header.Source == "evident" && h.Header.Action == "segment.seal" {
-				seals = append(seals, h.Header.Seq)
-			}
-		}
-		end = all[k].Until
-		records, err := b.trail.Read(ctx, seals)
+// findSeals takes the manifests whose sealing is a record below the checkpoint,
+// and these records. A segment that was sealed a moment ago may have no such
+// record yet: then its headers are given instead.
+func (b *builder) findSeals(ctx context.Context) error {
+	var seqs []uint64
+	for _, m := range b.trail.Manifests() {
+		seq, found, err := b.trail.Find(proof.EventID("evident", "segment.seal/"+strconv.FormatUint(m.Segment, 10)))
 		if err != nil {
 			return err
 		}
-		for i := range records {
-			if names(&records[i], all[k]) {
-				b.manifests, b.anchor = all[:k+1], &records[i]
-				return nil
-			}
+		if !found || seq >= b.checkpoint.Size {
+			break
 		}
+		b.manifests, seqs = append(b.manifests, m), append(seqs, seq)
 	}
-	return nil
-}
-
-// names reports whether r is the record of the sealing of m.
-func names(r *trail.Record, m trail.Manifest) bool {
-	number, hash := strconv.FormatUint(m.Segment, 10), `"`+proof.HashManifest(m.Bytes).String()+`"`
-	return fieldIs(r.Fields, "/detail/segment", number) && fieldIs(r.Fields, "/detail/manifest", hash)
-}
-
-func fieldIs(fields []proof.Field, pointer, token string) bool {
-	value, ok := tokenOf(fields, pointer)
-	return ok && string(value) == token
-}
-
-func tokenOf(fields []proof.Field, pointer string) ([]byte, bool) {
-	for i := range fields {
-		if fields[i].Pointer == pointer {
-			return fields[i].Value, true
-		}
-	}
-	return nil, false
+	var err error
+	b.seals, err = b.trail.Read(ctx, seqs)
+	return err
 }
 
 // undecided marks, in a list of records that are wanted, one of which the header

@@ -13,7 +13,7 @@ import (
 )
 
 // This file writes what is disclosed of records: records.jsonl, others.jsonl and
-// anchor.jsonl (docs/format.md section 6.6).
+// seals.jsonl (docs/format.md section 6.6).
 
 // readBatch is how many records are read at a time.
 const readBatch = 1024
@@ -167,15 +167,17 @@ func (d *disclosure) open() (err error) {
 }
 
 func (d *disclosure) finish() error {
-	anchor, err := d.newPart("anchor.jsonl")
+	seals, err := d.newPart("seals.jsonl")
 	if err != nil {
 		return err
 	}
-	if d.anchor != nil {
-		d.line = appendWhole(d.line[:0], d.anchor)
-		_, err = anchor.Write(d.line)
+	for i := range d.seals {
+		d.line = appendWhole(d.line[:0], &d.seals[i])
+		if _, err := seals.Write(d.line); err != nil {
+			return err
+		}
 	}
-	return errors.Join(err, anchor.finish(), d.records.finish(), d.others.finish())
+	return errors.Join(seals.finish(), d.records.finish(), d.others.finish())
 }
 
 // add discloses one record of the window. If its header does not decide whether

@@ -163,7 +163,8 @@ type plan struct {
 	others   map[int]disclose // others.jsonl
 	ensure   []int            // segments whose headers are in the pack
 	also     []int            // and records
-	anchor   int              // record that is shown as the anchor, if not the newest seal
+	hidden   []int            // records whose headers are not in the pack all the same
+	shown    map[int]int      // record that is shown as the sealing of a segment, if not its own
 
 	header   func(seq int, h *proof.Header)
 	body     func(seq int, body string) string
@@ -351,7 +352,7 @@ func (p *plan) build(t testing.TB) (map[string][]byte, []byte) {
 	sealed := func() int { return len(manifests) }
 	prevHash := strings.Repeat("0", 64)
 	first := 0
-	anchor := -1
+	var seals []int
 	for i := 0; i < len(p.records); i++ {
 		r := p.records[i]
 		if r.action == "segment.seal" && r.body == "" && r.detail == "" {
@@ -383,17 +384,18 @@ func (p *plan) build(t testing.TB) (map[string][]byte, []byte) {
 			sum := sha256.Sum256(line)
 			prevHash = hex.EncodeToString(sum[:])
 			r.detail = fmt.Sprintf(`{"segment":%d,"manifest":"%s"}`, sealed(), prevHash)
-			manifests, infos, first, anchor = append(manifests, line), append(infos, m), until, i
+			manifests, infos, first, seals = append(manifests, line), append(infos, m), until, append(seals, i)
+			r.id = fmt.Sprintf("segment.seal/%d", len(seals)-1)
 		}
 		if r.detail == "" {
 			r.detail = `{"tags":["a","b"],"n":1.50,"none":{},"list":[]}`
 		}
 		tr.add(p, r)
 	}
-	return p.finish(t, &tr, manifests, infos, anchor)
+	return p.finish(t, &tr, manifests, infos, seals)
 }
 
-func (p *plan) finish(t testing.TB, tr *trail, manifests [][]byte, infos []obj, anchor int) (map[string][]byte, []byte) {
+func (p *plan) finish(t testing.TB, tr *trail, manifests [][]byte, infos []obj, seals []int) (map[string][]byte, []byte) {
 	n := len(tr.records)
 	root := tr.root(n)
 	inPack := make([]bool, n)
@@ -409,8 +411,11 @@ func (p *plan) finish(t testing.TB, tr *trail, manifests [][]byte, infos []obj, 
 	for j := at; j < n; j++ {
 		inPack[j] = true
 	}
-	for _, seq := range p.also {
+	for _, seq := range append(seals, p.also...) {
 		inPack[seq] = true
+	}
+	for _, seq := range p.hidden {
+		inPack[seq] = false
 	}
 	pieces := []obj{}
 	var headers [][]byte
@@ -456,15 +461,15 @@ func (p *plan) finish(t testing.TB, tr *trail, manifests [][]byte, infos []obj, 
 		"tree.json":       encode(tree),
 		"headers.jsonl":   lines(headers),
 		"manifests.jsonl": lines(manifests),
-		"anchor.jsonl":    {},
+		"seals.jsonl":     {},
 		"index.html":      []byte("<!doctype html><title>pack</title>\n"),
 		"verify.py":       []byte("# the verifier\n"),
 	}
-	if p.anchor > 0 {
-		anchor = p.anchor
-	}
-	if anchor >= 0 {
-		files["anchor.jsonl"] = lines([][]byte{tr.records[anchor].lineOf(whole)})
+	for i, seq := range seals {
+		if other, ok := p.shown[i]; ok {
+			seq = other
+		}
+		files["seals.jsonl"] = append(files["seals.jsonl"], lines([][]byte{tr.records[seq].lineOf(whole)})...)
 	}
 	var matched, others [][]byte
 	var rows []int
@@ -525,7 +530,7 @@ func (p *plan) unproven(tr *trail, inPack []bool) (n int) {
 }
 
 func (p *plan) pack2(t testing.TB, files map[string][]byte, info obj) (map[string][]byte, []byte) {
-	names := []string{"keys.txt", "checkpoint.txt", "tree.json", "headers.jsonl", "manifests.jsonl", "anchor.jsonl", "records.jsonl", "others.jsonl",
+	names := []string{"keys.txt", "checkpoint.txt", "tree.json", "headers.jsonl", "manifests.jsonl", "seals.jsonl", "records.jsonl", "others.jsonl",
 		"population.csv", "index.html", "verify.py"}
 	entries := []zipEntry{{}, {}}
 	list := []obj{}

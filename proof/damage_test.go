@@ -253,11 +253,11 @@ var damages = []damage{
 	{"the same event twice", "headers.jsonl record 9: stands twice", func(p *plan) { p.records[9].id = "e" }},
 	// Step f.
 	{"a manifest dropped", "manifests.jsonl: does not fit", func(p *plan) { p.lines = onLines("manifests.jsonl", drop(1)) }},
-	{"the last manifest dropped", "manifests.jsonl: is not anchored", func(p *plan) { p.lines = onLines("manifests.jsonl", drop(2)) }},
+	{"the last manifest dropped", "seals.jsonl: does not belong here", func(p *plan) { p.lines = onLines("manifests.jsonl", drop(2)) }},
 	{"a manifest rewritten", "manifests.jsonl: does not fit", func(p *plan) {
 		p.lines = swap("manifests.jsonl", `"last":"2026-02-02T10:00:00Z"`, `"last":"2026-02-02T11:00:00Z"`)
 	}},
-	{"the last manifest rewritten", "manifests.jsonl: is not anchored", func(p *plan) {
+	{"the last manifest rewritten", "manifests.jsonl: is not what was sealed", func(p *plan) {
 		p.lines = onLines("manifests.jsonl", func(l []string) []string {
 			l[2] = strings.Replace(l[2], "2026-03-04T10:00:00Z", "2026-03-04T10:00:01Z", 1)
 			return l
@@ -316,18 +316,36 @@ var damages = []damage{
 	}},
 	{"counts that do not add up", "manifests.jsonl: does not fit", func(p *plan) { p.lines = swap("manifests.jsonl", `"records":1,`, `"records":2,`) }},
 	{"a manifest with a member too few", "manifests.jsonl: is not well formed", func(p *plan) { p.lines = swap("manifests.jsonl", `"segment":0,`, ``) }},
-	{"no anchor", "manifests.jsonl: is not anchored", func(p *plan) { p.lines = func(f map[string][]byte) { f["anchor.jsonl"] = nil } }},
-	{"another record as anchor", "manifests.jsonl: is not anchored", func(p *plan) {
-		p.lines = func(f map[string][]byte) { f["anchor.jsonl"], _, _ = cutLine(f["records.jsonl"]) }
+	{"no sealings", "manifests.jsonl: is not what was sealed", func(p *plan) { p.lines = func(f map[string][]byte) { f["seals.jsonl"] = nil } }},
+	{"a sealing dropped", "manifests.jsonl: is not what was sealed", func(p *plan) { p.lines = onLines("seals.jsonl", drop(1)) }},
+	{"the last sealing dropped", "manifests.jsonl: is not what was sealed", func(p *plan) { p.lines = onLines("seals.jsonl", drop(2)) }},
+	{"another record as a sealing", "manifests.jsonl: is not what was sealed", func(p *plan) { p.shown = map[int]int{2: 13} }},
+	{"a sealing by another source", "manifests.jsonl: is not what was sealed", forgedSeal("app/evil", "segment.seal", "segment.seal/2", 2, 2)},
+	{"a sealing that did something else", "manifests.jsonl: is not what was sealed", forgedSeal("evident", "hold.place", "segment.seal/2", 2, 2)},
+	{"a sealing with an id of its own", "manifests.jsonl: is not what was sealed", forgedSeal("evident", "segment.seal", "segment.seal/02", 2, 2)},
+	{"a sealing of another segment", "manifests.jsonl: is not what was sealed", forgedSeal("evident", "segment.seal", "segment.seal/2", 2, 1)},
+	{"a sealing when the trail had gone on", "manifests.jsonl: is not what was sealed", forgedSeal("evident", "segment.seal", "segment.seal/1", 1, 1)},
+	{"a sealing twice", "seals.jsonl record 10: stands twice", func(p *plan) { p.lines = onLines("seals.jsonl", double(2)) }},
+	{"sealings out of order", "manifests.jsonl: is not what was sealed", func(p *plan) {
+		p.lines = func(f map[string][]byte) {
+			l := bytes.SplitAfter(f["seals.jsonl"], []byte("\n"))
+			f["seals.jsonl"] = bytes.Join([][]byte{l[1], l[0], l[2]}, nil)
+		}
 	}},
-	{"an anchor by another source", "manifests.jsonl: is not anchored", forgedSeal("app/evil", "segment.seal", 2)},
-	{"an anchor that did something else", "manifests.jsonl: is not anchored", forgedSeal("evident", "hold.place", 2)},
-	{"an anchor of another segment", "manifests.jsonl: is not anchored", forgedSeal("evident", "segment.seal", 1)},
-	{"an anchor twice", "anchor.jsonl record 10: stands twice", func(p *plan) { p.lines = onLines("anchor.jsonl", double(0)) }},
-	{"two anchors", "anchor.jsonl: is not well formed", func(p *plan) {
+	{"a sealing of no segment", "seals.jsonl: does not belong here", func(p *plan) {
 		p.lines = func(f map[string][]byte) {
 			l := bytes.SplitAfter(f["records.jsonl"], []byte("\n"))
-			f["anchor.jsonl"] = append(f["anchor.jsonl"], l[4]...)
+			f["seals.jsonl"] = append(f["seals.jsonl"], l[4]...)
+		}
+	}},
+	{"a segment that denies what it shows", "manifests.jsonl: does not fit", func(p *plan) {
+		p.window.set("from", "2026-02-02T10:15:00Z")
+		p.ensure = []int{2}
+		delete(p.records2, 5)
+		p.manifest = func(i int, m obj) {
+			if i == 1 {
+				m.set("counts", []obj{counted("a", 4)})
+			}
 		}
 	}},
 	{"manifests that go beyond the tree", "manifests.jsonl: does not fit", func(p *plan) {
@@ -360,13 +378,13 @@ var damages = []damage{
 			}
 		}
 	}},
-	{"an anchor that was changed", "anchor.jsonl record 10: is not what was recorded", func(p *plan) { p.lines = swap("anchor.jsonl", "alice", "blice") }},
-	{"an anchor outside the runs", "anchor.jsonl record 1: has no header here", func(p *plan) { p.lines = swap("anchor.jsonl", `"seq":10`, `"seq":1`) }},
-	{"an anchor without manifests", "anchor.jsonl: does not belong here", func(p *plan) {
+	{"a sealing that was changed", "seals.jsonl record 3: is not what was recorded", func(p *plan) { p.lines = swap("seals.jsonl", "alice", "blice") }},
+	{"a sealing outside the runs", "seals.jsonl record 1: has no header here", func(p *plan) { p.lines = swap("seals.jsonl", `"seq":3`, `"seq":1`) }},
+	{"sealings without manifests", "seals.jsonl: does not belong here", func(p *plan) {
 		p.ensure, p.lines = []int{0, 1, 2}, func(f map[string][]byte) { f["manifests.jsonl"] = nil }
 	}},
 	{"a segment of the window left out", "tree.json: hides a stretch of the window", func(p *plan) { p.ensure = []int{2}; delete(p.records2, 5) }},
-	{"a segment that lies about its times", "manifests.jsonl: is not anchored", func(p *plan) {
+	{"a segment that lies about its times", "manifests.jsonl: does not fit", func(p *plan) {
 		p.ensure = []int{2}
 		delete(p.records2, 5)
 		p.lines = onLines("manifests.jsonl", func(l []string) []string {
@@ -384,7 +402,15 @@ var damages = []damage{
 		}
 		p.ensure, p.records2 = []int{2}, map[int]disclose{8: whole, 9: whole}
 	}},
-	{"half a segment left out", "tree.json: hides a stretch of the window", func(p *plan) { p.also = []int{2} }},
+	{"half a segment of the window left out", "tree.json: hides a stretch of the window", func(p *plan) {
+		p.ensure, p.also = []int{2}, []int{6}
+		delete(p.records2, 5)
+	}},
+	{"a stretch after the last segment left out", "tree.json: hides a stretch of the window", func(p *plan) { p.hidden = []int{14} }},
+	{"a segment left out that was sealed too late", "tree.json: hides a stretch of the window", func(p *plan) { p.records[3].at = "2026-02-02T11:00:01Z" }},
+	{"a segment that ends before its last header", "manifests.jsonl: does not fit", spanned(1, "last", "2026-03-02T10:00:00Z")},
+	{"a segment that begins after its first header", "manifests.jsonl: does not fit", spanned(1, "first", "2026-02-02T10:30:01Z")},
+	{"a segment that begins before the one before it ended", "manifests.jsonl: does not fit", spanned(1, "first", "2026-02-02T09:59:59Z")},
 	// Step g.
 	{"no period", "tree.json: is not well formed", func(p *plan) {
 		p.lines = func(f map[string][]byte) {
@@ -525,18 +551,42 @@ var damages = []damage{
 	{"a formula in the spreadsheet", "population.csv: is not what the records say", func(p *plan) { p.lines = swap("population.csv", `"'=`, `"=`) }},
 }
 
-// forgedSeal puts in place of the anchor a later record which names the newest
-// manifest as truly as the anchor does, but is none.
-func forgedSeal(source, action string, segment int) func(p *plan) {
+// forgedSeal puts in place of a segment's sealing a later record, which names the
+// manifest as truly as the sealing does.
+func forgedSeal(source, action, id string, of, segment int) func(p *plan) {
 	return func(p *plan) {
 		var manifests []byte
+		own := []int{3, 7, 10}[of]
+		p.header = func(seq int, h *proof.Header) {
+			if seq == own {
+				h.ID[0]++ // no id stands twice
+			}
+		}
 		good := goodPlan()
-		good.signer = p.signer
+		good.signer, good.header = p.signer, p.header
 		good.lines = func(f map[string][]byte) { manifests = f["manifests.jsonl"] }
 		good.build(nil2{})
-		sum := sha256.Sum256([]byte(strings.Split(string(manifests), "\n")[2]))
-		p.records[14].source, p.records[14].action, p.anchor = source, action, 14
-		p.records[14].detail = fmt.Sprintf(`{"segment":%d,"manifest":"%x"}`, segment, sum)
+		sum := sha256.Sum256([]byte(strings.Split(string(manifests), "\n")[of]))
+		last := &p.records[14]
+		last.source, last.action, last.id, p.shown = source, action, id, map[int]int{of: 14}
+		last.detail = fmt.Sprintf(`{"segment":%d,"manifest":"%x"}`, segment, sum)
+		if of < 2 { // in the order of their numbers
+			p.lines = func(f map[string][]byte) {
+				l := bytes.SplitAfter(f["seals.jsonl"], []byte("\n"))
+				f["seals.jsonl"] = bytes.Join(l[:of+1], nil)
+			}
+		}
+	}
+}
+
+// spanned changes what a manifest says of when its records were recorded.
+func spanned(segment int, which, at string) func(p *plan) {
+	return func(p *plan) {
+		p.manifest = func(i int, m obj) {
+			if i == segment {
+				m.get("at").(obj).set(which, at)
+			}
+		}
 	}
 }
 
@@ -706,7 +756,7 @@ func stored() map[string]*plan {
 	for file, name := range map[string]string{
 		"bad-zip-trailing": "bytes behind the zip", "bad-zip-deflate": "bytes behind a packed file", "bad-signature": "signed by a stranger",
 		"bad-header": "a header changed", "bad-header-order": "a trail that went back in time", "bad-segment-hidden": "a segment of the window left out",
-		"bad-manifest": "the last manifest rewritten", "bad-field": "a field of a body changed", "bad-agreement": "a body that says another time",
+		"bad-manifest": "the last manifest rewritten", "bad-seal-late": "a sealing when the trail had gone on", "bad-segment-denied": "a segment that denies what it shows", "bad-field": "a field of a body changed", "bad-agreement": "a body that says another time",
 		"bad-match-missing": "a match kept back", "bad-spreadsheet": "a formula in the spreadsheet", "bad-count": "a wrong count",
 		"bad-period": "a consistency proof that proves nothing", "bad-name": "a name that escapes",
 	} {

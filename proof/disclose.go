@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// disclosure is what a line of records.jsonl, others.jsonl or anchor.jsonl
+// disclosure is what a line of records.jsonl, others.jsonl or seals.jsonl
 // discloses of one record (format.md section 6.6).
 type disclosure struct {
 	seq    uint64
@@ -297,11 +297,7 @@ func (v *verifier) checkRecords() error {
 // visit looks at one header, with the record that records.jsonl and the one
 // that others.jsonl has of it.
 func (c *census) visit(h *Header, leaf Hash, record, other *disclosure) {
-	at, w := h.OccurredAt, &c.info.Window
-	if w.By == "at" {
-		at = h.At
-	}
-	in := !at.Before(w.From) && at.Before(w.Until)
+	in := c.info.Window.holds(h)
 	c.counts.Headers++
 	if in {
 		c.counts.Window++

@@ -90,6 +90,9 @@ var oddities = []damage{
 			if i == 1 {
 				a, b := counted("z", 1), counted("b", 3)
 				b.set("source", "a\x00")
+				for _, c := range []obj{a, b} { // it does not deny what it shows
+					c.get("occurred_at").(obj).set("last", "2026-03-02T00:00:00Z")
+				}
 				m.set("counts", []obj{a, b})
 			}
 		}

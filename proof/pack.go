@@ -41,6 +41,15 @@ type Window struct {
 	Until time.Time `json:"until"`
 }
 
+// holds reports whether a record lies in the window.
+func (w *Window) holds(h *Header) bool {
+	t := h.OccurredAt
+	if w.By == "at" {
+		t = h.At
+	}
+	return !t.Before(w.From) && t.Before(w.Until)
+}
+
 // Filter is what was asked for, as it was typed, and the Expr that it means.
 type Filter struct {
 	Text string          `json:"text"`
@@ -80,7 +89,7 @@ const PackFormat = "evident.pack/1"
 // FileNames returns the files of a pack in their order.
 func FileNames() []string {
 	return []string{"pack.json", "pack.note", "keys.txt", "checkpoint.txt", "tree.json", "headers.jsonl", "manifests.jsonl",
-		"anchor.jsonl", "records.jsonl", "others.jsonl", "population.csv", "index.html", "verify.py"}
+		"seals.jsonl", "records.jsonl", "others.jsonl", "population.csv", "index.html", "verify.py"}
 }
 
 // Failure is the first thing that is wrong with a pack. It is evidence.

@@ -71,11 +71,11 @@ type verifier struct {
 	filter   Expr
 	tree     TreeFile
 
-	segments     []segment
-	segmentsErr  error       // what is wrong with them is said in its turn
-	anchor       *disclosure // the record that names the newest manifest
-	anchorErr    error
-	anchorHeader *Header
+	segments    []segment
+	segmentsErr error         // what is wrong with them is said in its turn
+	seals       []*disclosure // the records of their sealing
+	sealsErr    error
+	sealHeaders map[uint64]*Header
 }
 
 // segment is a manifest, without what is not needed to the end.
@@ -83,7 +83,7 @@ type segment struct {
 	Manifest
 	hash      Hash
 	spared    bool // its records all lie outside the window
-	disproved bool // its root is not that of the tree at its end
+	disproved bool // the tree at its end or a header of it is not as it says
 }
 
 func (v *verifier) verify() error {
@@ -337,11 +337,12 @@ func (s *sequence) follow(h *Header) (what string) {
 // together with the gaps' subtree hashes they make the tree that was signed.
 func (v *verifier) checkHeaders() error {
 	v.segments, v.segmentsErr = v.readSegments()
-	v.anchor, v.anchorErr = v.readAnchor()
+	v.readSeals()
 	ends := map[uint64]*segment{}
 	for i := range v.segments {
 		ends[v.segments[i].Until] = &v.segments[i]
 	}
+	in := v.segments // the first of them is that of the header
 	var tree Tree
 	var order sequence
 	var run *Piece
@@ -359,13 +360,19 @@ func (v *verifier) checkHeaders() error {
 			if what := order.follow(h); what != "" {
 				return failRecord("headers.jsonl", h.Seq, what)
 			}
-			if v.anchor != nil && v.anchor.seq == h.Seq {
-				v.anchorHeader = h
+			if _, wanted := v.sealHeaders[h.Seq]; wanted {
+				v.sealHeaders[h.Seq] = h
+			}
+			for len(in) > 0 && in[0].Until <= h.Seq {
+				in = in[1:]
+			}
+			if len(in) > 0 && (in[0].spared && v.info.Window.holds(h) || h.At.Before(in[0].At.First) || h.At.After(in[0].At.Last)) {
+				in[0].disproved = true
 			}
 			tree.Append(leaf)
 		}
 		if s := ends[tree.Size()]; s != nil {
-			s.disproved = tree.Root() != s.Root
+			s.disproved = s.disproved || tree.Root() != s.Root
 		}
 		return nil
 	})
@@ -384,7 +391,7 @@ func (v *verifier) readSegments() (all []segment, err error) {
 	var last segment
 	for lines.Scan() {
 		m, err := ParseManifest(lines.Bytes())
-		follows := m.Segment == uint64(len(all)) && m.First == last.Until && m.Previous == last.hash && m.Until <= v.tree.Size
+		follows := m.Segment == uint64(len(all)) && m.First == last.Until && m.Previous == last.hash && m.Until <= v.tree.Size && !m.At.First.Before(last.At.Last)
 		if err := cmp.Or(
 			require(err == nil, file, "is not well formed"),
 			require(m.Origin == v.info.Origin, file, "does not belong to this trail"),
@@ -399,71 +406,83 @@ func (v *verifier) readSegments() (all []segment, err error) {
 	return all, lines.end()
 }
 
-// readAnchor reads the one record of anchor.jsonl, or none.
-func (v *verifier) readAnchor() (d *disclosure, err error) {
-	next, stop := iter.Pull(v.pack.disclosures("anchor.jsonl"))
+// readSeals reads seals.jsonl as far as there are segments, and a line more. What
+// is wrong with a line is said when those before it have been looked at.
+func (v *verifier) readSeals() {
+	next, stop := iter.Pull(v.pack.disclosures("seals.jsonl"))
 	defer stop()
-	k := &cursor{file: "anchor.jsonl", next: next, last: -1}
-	if err = k.advance(); k.now != nil && err == nil {
-		d = k.now
-		err = k.advance()
+	v.sealHeaders = map[uint64]*Header{}
+	k := &cursor{file: "seals.jsonl", next: next, last: -1}
+	for v.sealsErr == nil && len(v.seals) <= len(v.segments) {
+		if v.sealsErr = cmp.Or(k.advance(), k.form); k.now == nil {
+			return
+		} else if v.sealsErr == nil {
+			v.seals = append(v.seals, k.now)
+			v.sealHeaders[k.now.seq] = nil
+		}
 	}
-	return d, cmp.Or(err, k.form, require(k.now == nil, k.file, "is not well formed"))
 }
 
 // checkSegments is step f: the headers that are not in the pack lie in segments
-// which were described, before anybody asked, as outside the window.
+// which were described, before the trail went on, as outside the window.
 func (v *verifier) checkSegments() error {
 	disproved := slices.ContainsFunc(v.segments, func(s segment) bool { return s.disproved })
-	err := cmp.Or(v.segmentsErr, require(!disproved, "manifests.jsonl", "does not fit"), v.anchorErr)
+	err := cmp.Or(v.segmentsErr, require(!disproved, "manifests.jsonl", "does not fit"))
 	if err == nil {
-		err = v.checkAnchor()
+		err = v.checkSeals()
 	}
 	if err != nil {
 		return err
 	}
-	spared := 0
+	left, i, counted := 0, 0, -1
 	for _, p := range v.tree.Pieces {
-		at := p.From
-		for i := range v.segments {
-			s := &v.segments[i]
-			if p.Prev == nil && s.spared && s.First == at && s.Until <= p.Until {
-				at = s.Until
-				spared++
+		for at := p.From; p.Prev == nil && at < p.Until; at = v.segments[i].Until {
+			for i < len(v.segments) && v.segments[i].Until <= at {
+				i++
+			}
+			if i == len(v.segments) || !v.segments[i].spared {
+				return fail("tree.json", "hides a stretch of the window")
+			}
+			if i != counted {
+				left, counted = left+1, i
 			}
 		}
-		if p.Prev == nil && at != p.Until {
-			return fail("tree.json", "hides a stretch of the window")
-		}
 	}
-	v.print("segments  %d segments; %d left out, outside the window by what was recorded of them when they were sealed", len(v.segments), spared)
+	v.print("segments  %d segments; %d left out, outside the window by what was recorded of them in the one after", len(v.segments), left)
 	return nil
 }
 
-// checkAnchor holds the newest manifest, and through it all others, against the
-// one record that names it: what the tree holds cannot be described anew.
-func (v *verifier) checkAnchor() error {
-	if len(v.segments) == 0 {
-		return require(v.anchor == nil, "anchor.jsonl", "does not belong here")
+// SealSeconds is how long after the last record of a segment its sealing may have
+// been recorded for its headers to be left out of a pack.
+const SealSeconds = 3600
+
+// checkSeals holds each manifest against the record of its sealing, which stands
+// in the segment that follows: what the tree holds cannot be described anew.
+func (v *verifier) checkSeals() error {
+	const file = "seals.jsonl"
+	for i, d := range v.seals {
+		h := v.sealHeaders[d.seq]
+		if h == nil {
+			return d.fail(file, "has no header here")
+		} else if err := d.check(file, h); err != nil {
+			return err
+		} else if i == len(v.segments) {
+			return fail(file, "does not belong here")
+		}
+		next := v.tree.Size
+		if i+1 < len(v.segments) {
+			next = v.segments[i+1].Until
+		}
+		s, number := &v.segments[i], strconv.Itoa(i)
+		token, _ := d.view.find("/detail/manifest")
+		hash, _ := text(token)
+		segment, _ := d.view.find("/detail/segment")
+		named := string(segment) == number && string(hash) == s.hash.String()
+		if s.spared = s.spared && h.At.Unix()-s.At.Last.Unix() <= SealSeconds; !named || h.ID != EventID("evident", "segment.seal/"+number) || h.Source != "evident" || h.Action != "segment.seal" || d.seq < s.Until || d.seq >= next {
+			return fail("manifests.jsonl", "is not what was sealed")
+		}
 	}
-	notAnchored := fail("manifests.jsonl", "is not anchored")
-	if v.anchor == nil {
-		return notAnchored
-	}
-	h, last := v.anchorHeader, v.segments[len(v.segments)-1]
-	if h == nil {
-		return v.anchor.fail("anchor.jsonl", "has no header here")
-	}
-	if err := v.anchor.check("anchor.jsonl", h); err != nil {
-		return err
-	}
-	number, _ := v.anchor.view.find("/detail/segment")
-	token, _ := v.anchor.view.find("/detail/manifest")
-	hash, _ := text(token)
-	if h.Source != "evident" || h.Action != "segment.seal" || string(number) != strconv.FormatUint(last.Segment, 10) || string(hash) != last.hash.String() {
-		return notAnchored
-	}
-	return nil
+	return cmp.Or(v.sealsErr, require(len(v.seals) == len(v.segments), "manifests.jsonl", "is not what was sealed"))
 }
 
 // checkPeriod is step g: the trail as it stood when the window was over is the

@@ -125,7 +125,7 @@ def is_time(text):
 # A pack is a zip or the folder that it unpacks to. The zip has one fixed form: this code works out what each of
 # its headers must be, byte for byte, and compares, so that nothing hides between or behind the files. Nothing is
 # unpacked to disk, and no name in a zip is ever used as a name on this machine.
-FILES = ["keys.txt", "checkpoint.txt", "tree.json", "headers.jsonl", "manifests.jsonl", "anchor.jsonl",
+FILES = ["keys.txt", "checkpoint.txt", "tree.json", "headers.jsonl", "manifests.jsonl", "seals.jsonl",
          "records.jsonl", "others.jsonl", "population.csv", "index.html", "verify.py"]
 CHUNK, MAX_WHOLE, MAX_LINE, MAX_RATIO = 1 << 20, 64 << 20, 160 << 20, 2000
 MAX_PACK_JSON, MAX_MANIFEST, MAX_FILE = 16 << 20, 16 << 20, 8 << 30
@@ -402,7 +402,7 @@ def salts(seed, n):
     return [pairs[16 * i:16 * i + 16] for i in range(n)]
 
 class Record:
-    """A line of records.jsonl, others.jsonl or anchor.jsonl: a record disclosed whole or in part."""
+    """A line of records.jsonl, others.jsonl or seals.jsonl: a record disclosed whole or in part."""
 
     def __init__(self, file, line):
         self.value = read_json(line, file)
@@ -870,7 +870,8 @@ class Verifier:
         keeps the leaf hash, and one byte: is it in the window, and what does the filter say of the header alone."""
         tree, ids, last, runs = Tree(), set(), {}, 0
         self.leaves, self.kept, self.roots = bytearray(), bytearray(), {}
-        wanted = set(self.manifest_ends())  # the sizes at which step f wants to know the root
+        described = dict(self.described())  # end of each segment, at which step f wants to know the root: is it left out
+        ends, self.denied = sorted(described), False
         rest = lines(self.pack, "headers.jsonl")
         for piece in self.tree["pieces"]:
             for digest, size in zip(piece.get("hashes", ()), subtree_sizes(piece["from"], piece["until"])):
@@ -893,49 +894,65 @@ class Verifier:
                     self.leaves += prev
                     inside = self.start <= h[self.by][:-1] < self.until
                     self.kept.append(KEPT[self.filter.truth(h)] if inside else OUTSIDE)
-                    if seq + 1 in wanted:
+                    while ends and ends[0] <= seq:
+                        ends.pop(0)
+                    if ends:
+                        outside, span = described[ends[0]]
+                        self.denied |= inside and outside or not span["first"].encode()[:-1] <= h["at"][:-1] <= span["last"].encode()[:-1]
+                    if seq + 1 in described:
                         self.roots[seq + 1] = tree.root()
             self.roots[piece["until"]] = tree.root()
         must(next(rest, None) is None, "headers.jsonl", UNFIT)
         must(tree.root() == self.root, "tree.json", OTHER_TREE)
         say("headers", "%d headers in %d runs, each in the tree" % (len(self.kept), runs))
 
-    def manifest_ends(self):
+    def described(self):
         try:
             for line in lines(self.pack, "manifests.jsonl"):
-                yield read_json(line, "", MANIFEST)["until"]
+                m = read_json(line, "", MANIFEST)
+                yield m["until"], (self.is_outside(m), m["at"])
         except NotVerified:
             pass  # which read_manifests() says in its turn
 
+    def is_outside(self, m):
+        """A manifest describes its segment as outside the window."""
+        spans = [m["at"]] if self.by == "at" else [c["occurred_at"] for c in m["counts"]]
+        return all(s["last"].encode()[:-1] < self.start or s["first"].encode()[:-1] >= self.until for s in spans)
+
     def f_segments(self):
         self.read_manifests()
-        anchors = [record for record, _ in self.records_in("anchor.jsonl", None)]
-        must(len(anchors) <= 1, "anchor.jsonl")
-        must(self.manifests or not anchors, "anchor.jsonl", STRAY)
-        if self.manifests:
-            must(anchors and self.seals_the_last(anchors[0]), "manifests.jsonl", "is not anchored")
-        # A gap is whole segments of which none holds a record of the window; after the last segment is a run.
-        segments, unneeded = {m["first"]: m for m in self.manifests}, 0
+        sealed = 0
+        for record, _ in self.records_in("seals.jsonl", None):
+            must(sealed < len(self.manifests), "seals.jsonl", STRAY)
+            must(self.seals(record, sealed), "manifests.jsonl", "is not what was sealed")
+            m = self.manifests[sealed]
+            m["outside"] = self.is_outside(m) and seconds(record.header["at"].decode()) - seconds(m["at"]["last"]) <= 3600
+            sealed += 1
+        must(sealed == len(self.manifests), "manifests.jsonl", "is not what was sealed")
+        # Whatever is left out lies in segments that hold no record of the window; after the last one is a run.
+        left, i = set(), 0
         for piece in self.tree["pieces"]:
             at = piece["until"] if "prev" in piece else piece["from"]
             while at < piece["until"]:
-                must(at in segments, "tree.json", HIDDEN)
-                described = segments[at]
-                for span in [described["at"]] if self.by == "at" else [c["occurred_at"] for c in described["counts"]]:
-                    first, last = span["first"].encode()[:-1], span["last"].encode()[:-1]
-                    must(last < self.start or first >= self.until, "tree.json", HIDDEN)
-                at, unneeded = segments[at]["until"], unneeded + 1
-            must(at == piece["until"], "tree.json", HIDDEN)
-        must(not self.tree["pieces"] or "prev" in self.tree["pieces"][-1], "tree.json", HIDDEN)
-        say("segments", "%d segments; %d left out, outside the window by what was recorded of them when they were sealed" % (len(self.manifests), unneeded))
+                while i < len(self.manifests) and self.manifests[i]["until"] <= at:
+                    i += 1
+                must(i < len(self.manifests) and self.manifests[i]["outside"], "tree.json", HIDDEN)
+                left.add(i)
+                at = self.manifests[i]["until"]
+        say("segments", "%d segments; %d left out, outside the window by what was recorded of them in the one after"
+            % (len(self.manifests), len(left)))
 
-    def seals_the_last(self, anchor):
-        return (anchor.header["source"], anchor.header["action"]) == (b"evident", b"segment.seal") and \
-            anchor.tokens.get("/detail/segment") == b"%d" % (len(self.manifests) - 1) and \
-            text_of(anchor.tokens.get("/detail/manifest", b"")) == self.previous.hex().encode()
+    def seals(self, record, number):
+        """The record names that manifest, and stands in the segment that follows."""
+        header, ends = record.header, [m["until"] for m in self.manifests] + [self.size]
+        return agrees("id", b"segment.seal/%d" % number, header) and \
+            (header["source"], header["action"]) == (b"evident", b"segment.seal") and \
+            record.tokens.get("/detail/segment") == b"%d" % number and \
+            text_of(record.tokens.get("/detail/manifest", b"")) == self.hashes[number].hex().encode() and \
+            ends[number] <= record.seq < ends[number + 1]
 
     def read_manifests(self):
-        where, self.manifests, self.previous, end = "manifests.jsonl", [], bytes(32), 0
+        where, self.manifests, self.hashes, previous, end, last = "manifests.jsonl", [], [], bytes(32), 0, ""
         for line in lines(self.pack, where):
             m = read_json(line, where, MANIFEST)
             must(len(line) <= MAX_MANIFEST and all(
@@ -943,16 +960,18 @@ class Verifier:
                 for file in m["files"] for name, value in file.items()), where)
             must(m["origin"] == self.origin, where, FOREIGN)
             pairs = [(c["source"], c["action"]) for c in m["counts"]]
-            must((m["segment"], m["first"], m["previous"]) == (len(self.manifests), end, self.previous.hex()) and
-                 end < m["until"] <= self.size and pairs == sorted(set(pairs)) and
+            must((m["segment"], m["first"], m["previous"]) == (len(self.manifests), end, previous.hex()) and
+                 end < m["until"] <= self.size and last <= m["at"]["first"][:-1] and pairs == sorted(set(pairs)) and
                  sum(c["records"] for c in m["counts"]) == m["until"] - end, where, UNFIT)
             text = m["checkpoint"][:m["checkpoint"].rfind("\n\n") + 1]
             root = base64.b64encode(bytes.fromhex(m["root"])).decode()
             must(text == "%s\n%d\n%s\n" % (self.origin, m["until"], root), where, UNFIT)
+            previous, end, last = sha256(line), m["until"], m["at"]["last"][:-1]
             self.manifests.append(m)
-            self.previous, end = sha256(line), m["until"]
+            self.hashes.append(previous)
         for m in self.manifests:
             must(self.roots.get(m["until"], bytes.fromhex(m["root"])).hex() == m["root"], where, UNFIT)
+        must(not self.denied, where, UNFIT)
 
     def g_period(self):
         where, period = "tree.json", self.tree.get("period")
@@ -1046,6 +1065,9 @@ class Verifier:
         for clause, x in zip(self.filter.clauses, self.unknown):
             rests = "rests on the exporter's word for %d records" % x if x else "proven by what is disclosed"
             say("clause", "%s: %s" % (clause.text, "proven by headers" if clause.headers_only else rests))
+
+def seconds(time):
+    return (datetime.datetime.fromisoformat(time[:19]) - datetime.datetime(1970, 1, 1)).total_seconds()
 
 def keys_from(argument):
     """The keys of --key: one key, or a file with one a line."""

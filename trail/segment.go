@@ -189,15 +189,15 @@ func (t *Trail) roll() (*openSegment, error) {
 	return s, nil
 }
 
-// rollOld closes the active segment if it is old and holds more than records
-// of sealing, which would otherwise make new segments for ever.
+// rollOld closes the active segment if it is full, or old and holds more than
+// records of sealing, which would otherwise make new segments for ever.
 func (t *Trail) rollOld() error {
 	s := t.active()
 	others := uint64(len(s.places)) - s.counts.of(ownSource, actionSeal) - s.counts.of(ownSource, actionCheck)
 	t.mu.Lock()
 	sealed := len(t.open) == 1 && t.recorded == len(t.manifests)
 	t.mu.Unlock()
-	if others == 0 || !sealed || t.cfg.Now().Sub(s.began) < t.cfg.SealAge {
+	if others == 0 || !sealed || !t.full(s, 1) && t.cfg.Now().Sub(s.began) < t.cfg.SealAge {
 		return nil
 	}
 	_, err := t.roll()
