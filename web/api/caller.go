@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"example.com/evident/event"
+	"example.com/evident/intake/sender"
 	"example.com/evident/state"
 )
 
@@ -32,37 +34,76 @@ func WithOwner(ctx context.Context, actor event.Actor) context.Context {
 // callerOf returns the caller that admit let in. Whoever asks without having
 // been let in may do nothing.
 func callerOf(ctx context.Context) *Caller {
-	if c, ok := ctx.Value(callerKey{}).(*Caller); ok {
+	if c := callerKnown(ctx); c != nil {
 		return c
 	}
 	return &Caller{}
 }
 
-// identify finds out who makes a request. Without keys, on loopback, everybody
-// on the machine is the owner, so that the first minutes need none.
+// callerKnown returns the caller that was let in, or nil.
+func callerKnown(ctx context.Context) *Caller {
+	c, _ := ctx.Value(callerKey{}).(*Caller)
+	return c
+}
+
+// identify finds out who makes a request.
 func (a *API) identify(r *http.Request) (*Caller, *Problem) {
-	if c, ok := r.Context().Value(callerKey{}).(*Caller); ok {
+	if c := callerKnown(r.Context()); c != nil {
 		return c, nil
 	}
+	return a.caller(r.Context(), sender.Credential{Token: tokenOf(r), Host: r.Host, Remote: r.RemoteAddr})
+}
+
+// caller finds out who shows a credential. Without keys, on loopback, everybody
+// on the machine is the owner, so that the first minutes need none.
+func (a *API) caller(ctx context.Context, c sender.Credential) (*Caller, *Problem) {
 	s := a.book.State()
 	if a.open && !s.HasKeys() {
 		// A page from elsewhere whose name was made to point to 127.0.0.1 is in
 		// the browser of somebody on this machine, but is nobody on it.
-		if !isLoopbackHost(r.Host) {
+		if !isLoopbackHost(c.Host) {
 			return nil, refuse(http.StatusForbidden, "host: without keys the server answers only under a loopback address, such as 127.0.0.1 or localhost; make a key with evident key create")
 		}
 		return a.owner, nil
 	}
-	token := tokenOf(r)
-	if token == "" {
+	if c.Token == "" {
 		return nil, refuse(http.StatusUnauthorized, "key: required, found none; send Authorization: Bearer evk_…")
 	}
-	k, ok := s.KeyByToken(token, a.now())
+	k, ok := s.KeyByToken(c.Token, a.now())
 	if !ok {
-		a.log.InfoContext(r.Context(), "key refused", "route", r.Pattern, "remote", r.RemoteAddr)
+		a.log.InfoContext(ctx, "key refused", "remote", c.Remote)
 		return nil, refuse(http.StatusUnauthorized, "key: is not one of this server, has expired or was revoked")
 	}
 	return &Caller{Scope: k.Scope, Actor: event.Actor{Type: event.Service, ID: k.ID, Name: k.Name}}, nil
+}
+
+// Admit says who shows a credential, for ways in beside those of this package.
+func (a *API) Admit(ctx context.Context, c sender.Credential) (sender.Sender, error) {
+	caller, p := callerKnown(ctx), (*Problem)(nil)
+	if caller == nil {
+		caller, p = a.caller(ctx, c)
+	}
+	switch {
+	case p == nil:
+		return sender.Sender{MayAppend: caller.Scope.MayAppend, Actor: caller.Actor}, nil
+	case c.Token == "" && p.Status == http.StatusUnauthorized:
+		return sender.Sender{}, sender.ErrNoToken
+	case p.Status == http.StatusUnauthorized:
+		return sender.Sender{}, sender.ErrToken
+	default:
+		return sender.Sender{}, fmt.Errorf("%w: %s", sender.ErrToken, p.Detail)
+	}
+}
+
+// Way gives a way in over HTTP what all routes have. It lets senders in itself,
+// by Admit.
+func (a *API) Way(next http.Handler, route string) http.Handler {
+	return a.wrap(next, intakeDeadline, route)
+}
+
+// Took counts events that came in by a way beside those of this package.
+func (a *API) Took(bytes, accepted, duplicates, unmapped, refused int) {
+	a.metrics.count(bytes, accepted, duplicates, unmapped, refused)
 }
 
 // tokenOf returns the token of r: a bearer's, or the password of a browser that

@@ -66,11 +66,15 @@ func (m *metrics) answered(route, method string, code int, took time.Duration) {
 }
 
 func (m *metrics) took(bytes int, a *intake.Answer) {
+	m.count(bytes, a.Accepted, a.Duplicates, a.Unmapped, len(a.Refused))
+}
+
+func (m *metrics) count(bytes, accepted, duplicates, unmapped, refused int) {
 	m.bytes.Add(float64(bytes))
 	for _, r := range []struct {
 		result string
 		n      int
-	}{{"accepted", a.Accepted}, {"duplicate", a.Duplicates}, {"refused", len(a.Refused)}, {"unmapped", a.Unmapped}} {
+	}{{"accepted", accepted}, {"duplicate", duplicates}, {"refused", refused}, {"unmapped", unmapped}} {
 		if r.n > 0 {
 			m.events.WithLabelValues(r.result).Add(float64(r.n))
 		}
