@@ -121,3 +121,6 @@ func Join(split func(io.Reader) iter.Seq2[[]byte, error], continues func(raw []b
 		}
 	}
 }
+
+// Clip makes s acceptable as a string of an event, as [Text] does.
+func Clip(s string) string { return clip(s) }

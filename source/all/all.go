@@ -9,6 +9,7 @@ import (
 	"example.com/evident/source/gcpaudit"
 	"example.com/evident/source/json"
 	"example.com/evident/source/kubernetesaudit"
+	"example.com/evident/source/linux"
 	"example.com/evident/source/log"
 	"example.com/evident/source/okta"
 )
@@ -21,6 +22,7 @@ var Kinds = []source.Kind{
 	gcpaudit.Kind,
 	kubernetesaudit.Kind,
 	okta.Kind,
+	linux.Kind,
 }
 
 // Lookup returns the kind called name.

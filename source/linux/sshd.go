@@ -1,0 +1,184 @@
+package linux
+
+import (
+	"regexp"
+	"strings"
+
+	"example.com/evident/event"
+)
+
+// Everything that a stranger chooses is matched by a greedy (.*), with what sshd
+// itself writes to the right of it: the last " from … port …" is sshd's own.
+var (
+	sshAccepted  = regexp.MustCompile(`^Accepted (\S+) for (\S+) from (\S+) port (\d+)(?: (ssh\d?))?(?:: (.*))?$`)
+	sshFailed    = regexp.MustCompile(`^Failed (\S+) for (invalid user |illegal user )?(.*) from (\S+) port (\d+)(?: (ssh\d?))?(?:: [A-Z0-9-]+ (?:SHA256|MD5):\S+)?$`)
+	sshPostponed = regexp.MustCompile(`^Postponed (\S+) for (invalid user )?(.*) from (\S+) port (\d+)(?: (ssh\d?))?(?: \[preauth\])?$`)
+	sshInvalid   = regexp.MustCompile(`^(?:Invalid|Illegal) user (.*) from (\S+)(?: port (\d+))?$`)
+	sshTooMany   = regexp.MustCompile(`^maximum authentication attempts exceeded for (invalid user )?(.*) from (\S+) port (\d+) ssh\d(?: \[preauth\])?$`)
+	sshPAM       = regexp.MustCompile(`^PAM: (.+) for (illegal user )?(.*) from (\S+)$`)
+	sshRefused   = regexp.MustCompile(`^User (.*) from (\S+) not allowed because (.+)$`)
+	sshRoot      = regexp.MustCompile(`^ROOT LOGIN REFUSED FROM (\S+)(?: port (\d+))?$`)
+	sshEnd       = regexp.MustCompile(`^Disconnected from user (.*) (\S+) port (\d+)$`)
+	sshGone      = regexp.MustCompile(`^(Disconnected from|Connection closed by|Connection reset by)(?: (authenticating|invalid) user (.*))? (\S+) port (\d+)(?: \[preauth\])?$`)
+	sshDropped   = regexp.MustCompile(`^Disconnecting (authenticating|invalid) user ([^(]*) (\S+) port (\d+): ([^(:]*)$`) // with a bracket, it holds a name again
+	sshReceived  = regexp.MustCompile(`^Received disconnect from (\S+)(?: port (\d+))?: ?(\d+): (.*)$`)
+	sshNoIdent   = regexp.MustCompile(`^(?:Did not receive identification string from|Connection closed by|Bad protocol version identification '.*' from|banner exchange: Connection from) (\S+?)(?: port (\d+))?(?:: .*)?$`)
+	sshOpen      = regexp.MustCompile(`^Connection from (\S+) port (\d+)(?: on (\S+) port (\d+).*)?$`)
+	sshNoCommon  = regexp.MustCompile(`^Unable to negotiate with (\S+) port (\d+): (.*)$`)
+	sshShell     = regexp.MustCompile(`^Starting session: (shell(?: on \S+)?|command|forced-command .*|subsystem '.*') for (\S+) from (\S+) port (\d+) id (\d+)$`)
+	sshClose     = regexp.MustCompile(`^Close session: user (\S+) from (\S+) port (\d+) id (\d+)$`)
+)
+
+// sshd maps a message of OpenSSH's server.
+func (l *line) sshd() bool {
+	m := l.message
+	for _, prefix := range []string{"error: ", "fatal: "} {
+		m = strings.TrimPrefix(m, prefix)
+	}
+	word, _, _ := strings.Cut(m, " ")
+	switch word {
+	case "Accepted":
+		return l.sshAccepted(sshAccepted.FindStringSubmatch(m))
+	case "Failed":
+		f := sshFailed.FindStringSubmatch(m)
+		return f != nil && l.sshTried("sshd: Failed", f[2] == "", f[3], f[4], f[5], f[1], "")
+	case "Postponed":
+		f := sshPostponed.FindStringSubmatch(m)
+		if f == nil || !l.sshTried("sshd: Postponed", f[2] == "", f[3], f[4], f[5], f[1], "") {
+			return false
+		}
+		l.e.Outcome = event.Unknown
+		return true
+	case "Invalid", "Illegal":
+		f := sshInvalid.FindStringSubmatch(m)
+		return f != nil && l.sshTried("sshd: Invalid user", false, f[1], f[2], f[3], "", "invalid user")
+	case "maximum":
+		f := sshTooMany.FindStringSubmatch(m)
+		return f != nil && l.sshTried("sshd: maximum authentication attempts exceeded", f[1] == "", f[2], f[3], f[4], "", "maximum authentication attempts exceeded")
+	case "PAM:":
+		f := sshPAM.FindStringSubmatch(m)
+		return f != nil && l.sshTried("sshd: PAM", f[2] == "", f[3], f[4], "", "", f[1])
+	case "User", "ROOT":
+		return l.sshRefused(m)
+	case "Starting", "Close":
+		return l.sshSession(m)
+	}
+	return l.sshConnection(m)
+}
+
+func (l *line) sshAccepted(f []string) bool {
+	if f == nil {
+		return false
+	}
+	l.set("sshd: Accepted", event.Success)
+	l.by(f[2])
+	l.from(f[3])
+	l.d.number("port", f[4])
+	l.d.text("method", f[1])
+	l.d.text("credential", f[6])
+	return true
+}
+
+// sshTried is an attempt to sign in that came to nothing.
+func (l *line) sshTried(native string, exists bool, user, from, port, method, reason string) bool {
+	l.set(native, event.Failure)
+	if exists && user != "" {
+		l.by(user)
+	} else {
+		l.nobody(user)
+	}
+	l.from(from)
+	l.e.OutcomeReason = reason
+	if reason == "" && !exists {
+		l.e.OutcomeReason = "invalid user"
+	}
+	l.d.number("port", port)
+	l.d.text("method", method)
+	return true
+}
+
+func (l *line) sshRefused(m string) bool {
+	if f := sshRoot.FindStringSubmatch(m); f != nil {
+		l.set("sshd: ROOT LOGIN REFUSED", event.Denied)
+		l.by("root")
+		l.from(f[1])
+		l.d.number("port", f[2])
+		return true
+	}
+	f := sshRefused.FindStringSubmatch(m)
+	if f == nil {
+		return false
+	}
+	l.set("sshd: not allowed", event.Denied)
+	l.by(f[1])
+	l.from(f[2])
+	l.e.OutcomeReason = f[3]
+	return true
+}
+
+// sshSession is a shell or the like within a session, or its end.
+func (l *line) sshSession(m string) bool {
+	if f := sshClose.FindStringSubmatch(m); f != nil {
+		l.set("sshd: Close session", event.Success)
+		l.by(f[1])
+		l.from(f[2])
+		l.d.number("port", f[3])
+		return true
+	}
+	f := sshShell.FindStringSubmatch(m)
+	if f == nil {
+		return false
+	}
+	l.set("sshd: Starting session", event.Success)
+	l.by(f[2])
+	l.from(f[3])
+	l.d.text("session", f[1])
+	l.d.number("port", f[4])
+	return true
+}
+
+// sshConnection is a connection that came or went.
+func (l *line) sshConnection(m string) bool {
+	if f := sshEnd.FindStringSubmatch(m); f != nil {
+		l.set("sshd: Disconnected", event.Success)
+		l.by(f[1])
+		l.from(f[2])
+		l.d.number("port", f[3])
+		return true
+	}
+	if f := sshGone.FindStringSubmatch(m); f != nil {
+		return l.sshGone("sshd: "+f[1], f[2], f[3], f[4], f[5], "")
+	}
+	if f := sshDropped.FindStringSubmatch(m); f != nil {
+		return l.sshGone("sshd: Disconnecting", f[1], f[2], f[3], f[4], f[5])
+	}
+	if f := sshReceived.FindStringSubmatch(m); f != nil {
+		return l.sshGone("sshd: Received disconnect", "", "", f[1], f[2], f[4])
+	}
+	if f := sshNoCommon.FindStringSubmatch(m); f != nil {
+		return l.sshGone("sshd: Unable to negotiate", "", "", f[1], f[2], f[3])
+	}
+	if f := sshOpen.FindStringSubmatch(m); f != nil {
+		return l.sshGone("sshd: Connection from", "", "", f[1], f[2], "")
+	}
+	if f := sshNoIdent.FindStringSubmatch(m); f != nil {
+		return l.sshGone("sshd: no identification", "", "", f[1], f[2], "")
+	}
+	return false
+}
+
+func (l *line) sshGone(native, whose, user, from, port, reason string) bool {
+	native = strings.TrimSuffix(native, " by")
+	if native == "sshd: Disconnected from" {
+		native = "sshd: Disconnected [preauth]"
+	}
+	l.set(native, event.Unknown)
+	l.nobody(user)
+	if whose == "authenticating" && user != "" {
+		l.by(user)
+	}
+	l.from(from)
+	l.e.OutcomeReason = strings.TrimSuffix(reason, " [preauth]")
+	l.d.number("port", port)
+	return true
+}
