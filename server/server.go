@@ -45,8 +45,10 @@ type Config struct {
 	// CheckEvery is how often Run goes through all of the trail and records what
 	// it found; 24 h if zero, never if negative.
 	CheckEvery time.Duration
-	Version    string
-	Log        *slog.Logger // nil: nothing is logged
+	// Sources are those whose events come by other ways than HTTP with a key.
+	Sources []Source
+	Version string
+	Log     *slog.Logger // nil: nothing is logged
 }
 
 // A Server is a trail with everything that is made of it, open.
@@ -57,6 +59,8 @@ type Server struct {
 	index   *index.Index
 	book    *acts.Book
 	api     *api.API
+	intake  *intake.Intake
+	ways    *ways
 	handler http.Handler
 	close   []func() error // in the order of opening
 	running sync.WaitGroup
@@ -116,10 +120,10 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.close = append(s.close, s.index.Close)
 	follower.Store(s.index)
 
+	s.intake = intake.New(intake.Config{Trail: s.trail, Kinds: all.Kinds})
 	s.api, err = api.New(api.Config{
-		Trail: s.trail, Index: s.index, Book: s.book,
-		Intake: intake.New(intake.Config{Trail: s.trail, Kinds: all.Kinds}),
-		Open:   isLoopback(s.cfg.Listen) && !s.cfg.BehindProxy, Owner: s.cfg.Owner,
+		Trail: s.trail, Index: s.index, Book: s.book, Intake: s.intake,
+		Open: isLoopback(s.cfg.Listen) && !s.cfg.BehindProxy, Owner: s.cfg.Owner,
 		Version: s.cfg.Version, Log: s.log,
 	})
 	if err != nil {
@@ -127,6 +131,9 @@ func (s *Server) open(ctx context.Context) (err error) {
 	}
 	pages, err := ui.New(ui.Config{Data: &pages{api: s.api, trail: s.trail, index: s.index, dir: s.cfg.Dir}, Log: s.log, Version: s.cfg.Version})
 	if err != nil {
+		return err
+	}
+	if err := s.openWays(); err != nil {
 		return err
 	}
 	s.handler = s.mount(pages)
@@ -140,6 +147,7 @@ func (s *Server) mount(pages http.Handler) http.Handler {
 	for _, path := range api.Paths() {
 		mux.Handle(path, h)
 	}
+	s.ways.mount(mux)
 	tiles := s.api.Readers(tlog.New(tlog.Config{Trail: s.trail, Log: s.log}), false)
 	mux.Handle("/checkpoint", tiles)
 	mux.Handle("/tile/", tiles)
@@ -173,7 +181,7 @@ func (s *Server) refuse() error {
 
 // Run serves until ctx ends, then lets requests come to their end. ready, if
 // not nil, is called with the address when it is reached there.
-func (s *Server) Run(ctx context.Context, ready func(addr net.Addr)) error {
+func (s *Server) Run(ctx context.Context, ready func(addr net.Addr)) (err error) {
 	if err := s.refuse(); err != nil {
 		return err
 	}
@@ -200,6 +208,12 @@ func (s *Server) Run(ctx context.Context, ready func(addr net.Addr)) error {
 	defer cancel()
 	s.running.Go(func() { s.checkNightly(ctx) })
 	defer s.running.Wait()
+	waysCtx, stopWays := context.WithCancel(ctx)
+	wait := s.ways.start(waysCtx, cancel)
+	defer func() {
+		stopWays()
+		err = errors.Join(err, wait())
+	}()
 	defer cancel()
 	s.log.InfoContext(ctx, "server started", "address", ln.Addr().String(), "origin", s.trail.Origin(), "records", s.trail.Size())
 	if ready != nil {

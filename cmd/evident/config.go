@@ -5,21 +5,33 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
+
+	"example.com/evident/server"
 )
 
 // maxConfigBytes bounds a configuration file.
 const maxConfigBytes = 1 << 20
 
+// fileConfig is what only a file says, beside the flags.
+type fileConfig struct {
+	Flags   map[string]any  `yaml:",inline"`
+	Sources []server.Source `yaml:"sources"`
+}
+
+// onlyInFile are the names of its members.
+var onlyInFile = []string{"sources"}
+
 // readConfig sets flags from a YAML file of the same names: a line such as
 // listen: 127.0.0.1:8080. What was said on the command line stands. A name that
 // is not one of names is refused, with its line: one that is misspelt would be
-// an option that is silently not in force.
-func readConfig(path string, flags *pflag.FlagSet, names []string) error {
+// an option that is silently not in force. What only a file can say goes into c.
+func readConfig(path string, flags *pflag.FlagSet, names []string, c *server.Config) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("read configuration: %w", err)
@@ -46,8 +58,11 @@ func readConfig(path string, flags *pflag.FlagSet, names []string) error {
 	for i := 0; i+1 < len(pairs); i += 2 {
 		key, value := pairs[i], pairs[i+1]
 		switch {
+		case slices.Contains(onlyInFile, key.Value) && !seen[key.Value]:
+			seen[key.Value] = true
+			continue
 		case !slices.Contains(names, key.Value):
-			return refuse(key, "found %q; expected one of %s", key.Value, strings.Join(names, ", "))
+			return refuse(key, "found %q; expected one of %s", key.Value, strings.Join(append(slices.Clone(names), onlyInFile...), ", "))
 		case seen[key.Value]:
 			return refuse(key, "%s stands twice", key.Value)
 		case value.Kind != yaml.ScalarNode:
@@ -61,8 +76,29 @@ func readConfig(path string, flags *pflag.FlagSet, names []string) error {
 			return refuse(value, "%s: found %q; expected %s", key.Value, value.Value, expected(flags, key.Value))
 		}
 	}
+	return readInFile(path, c)
+}
+
+// readInFile reads what only a file says, strictly.
+func readInFile(path string, c *server.Config) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("read configuration: %w", err)
+	}
+	defer f.Close()
+	d := yaml.NewDecoder(io.LimitReader(f, maxConfigBytes))
+	d.KnownFields(true)
+	var in fileConfig
+	if err := d.Decode(&in); err != nil {
+		text := ofType.ReplaceAllString(err.Error(), " is unknown")
+		return fmt.Errorf("read configuration %s: %s", path, strings.TrimPrefix(text, "yaml: unmarshal errors:\n  "))
+	}
+	c.Sources = in.Sources
 	return nil
 }
+
+// ofType is what an error says of the types of this program.
+var ofType = regexp.MustCompile(` not found in type \S+`)
 
 // expected says what the value of a flag is.
 func expected(flags *pflag.FlagSet, name string) string {

@@ -35,12 +35,18 @@ and --tls-key, or --behind-proxy, which says that a proxy in front speaks it.
   tls-cert: /etc/evident/cert.pem
   tls-key: /etc/evident/key.pem
 
-What stands on the command line goes before what stands in the file.` +
+What stands on the command line goes before what stands in the file. Under
+sources the file also names the systems whose events are fetched, tailed or
+listened for; docs/connectors.md says how:
+
+  sources:
+    - name: okta/acme
+      pull: {url: https://acme.okta.com, auth: {header: Authorization, prefix: "SSWS ", secret: env:OKTA_TOKEN}}` +
 			"\n\nExit status: 0 interrupted and stopped, 2 could not run.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if config != "" {
-				if err := readConfig(config, cmd.Flags(), serveOptions); err != nil {
+				if err := readConfig(config, cmd.Flags(), serveOptions, &c); err != nil {
 					return err
 				}
 			}

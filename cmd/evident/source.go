@@ -30,20 +30,20 @@ such as aws.cloudtrail/prod. A source of any other kind, such as app/billing,
 sends events in the schema evident.event/1, as kind json does.`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			t := table{width: widthOf(g.out), head: []string{"KIND", "ACTIONS", "READS"}, right: []bool{false, true}}
+			t := table{width: widthOf(g.out), head: []string{"KIND", "ACTIONS", "READS", "BY"}, right: []bool{false, true}}
 			var rows [][]string
 			for _, k := range all.Kinds {
 				if g.json {
-					if err := g.printJSON(kindLine{k.Name, k.Verbatim, len(k.Actions)}); err != nil {
+					if err := g.printJSON(kindLine{k.Name, k.Title, k.Ways, k.Verbatim, k.Pull != nil, len(k.Actions)}); err != nil {
 						return err
 					}
 					continue
 				}
-				mapped, reads := fmt.Sprint(len(k.Actions)), "its own format, mapped to the schema"
-				if k.Verbatim {
-					mapped, reads = "", "events in the schema evident.event/1, for any kind that is not listed"
+				mapped := ""
+				if len(k.Actions) > 0 {
+					mapped = fmt.Sprint(len(k.Actions))
 				}
-				rows = append(rows, []string{k.Name, mapped, reads})
+				rows = append(rows, []string{k.Name, mapped, k.Title, k.Ways})
 			}
 			if g.json {
 				return nil
@@ -56,7 +56,10 @@ sends events in the schema evident.event/1, as kind json does.`,
 // kindLine is a kind of source, for programs.
 type kindLine struct {
 	Kind     string `json:"kind"`
+	Title    string `json:"title"`
+	Ways     string `json:"ways"` // how its events come in
 	Verbatim bool   `json:"verbatim"`
+	Pulled   bool   `json:"pulled"` // its API can be asked
 	Actions  int    `json:"actions"`
 }
 
