@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -111,11 +112,11 @@ func kindNames() (names []string) {
 
 // sourceTest maps raw events and prints what they become.
 type sourceTest struct {
-	g                      *global
-	kind                   source.Kind
-	out                    *bufio.Writer
-	read, mapped, unmapped uint64
-	unreadable             int
+	g                    *global
+	kind                 source.Kind
+	out                  *bufio.Writer
+	read, good, unmapped uint64
+	unreadable           int
 }
 
 // file tries one file. Its error is one of printing.
@@ -154,12 +155,7 @@ type unmappedLine struct {
 
 func (t *sourceTest) event(path string, n int, raw []byte) error {
 	t.read++
-	e, err := t.kind.Map(raw, time.Now())
-	if err == nil && !t.kind.Verbatim {
-		// Map does not know which source it is; any name of the kind will do.
-		e.Source = t.kind.Name + "/test"
-		err = e.Validate()
-	}
+	e, err := t.mapped(n, raw)
 	if err != nil {
 		t.unmapped++
 		if !t.g.json {
@@ -175,11 +171,25 @@ func (t *sourceTest) event(path string, n int, raw []byte) error {
 		}
 		return t.line(visibleJSON(b))
 	}
-	t.mapped++
+	t.good++
 	if t.g.json {
 		return t.line(visibleJSON(e.AppendJSON(nil)))
 	}
 	return t.line([]byte(cut(visible(sentence(&e)), lineWidth(t.g.out))))
+}
+
+// mapped returns what raw is stored as. Map does not know which source it is, nor
+// the id of an event that brings none; any will do.
+func (t *sourceTest) mapped(n int, raw []byte) (event.Event, error) {
+	if t.kind.Verbatim {
+		return t.kind.Map(raw, time.Now())
+	}
+	id := func() string { return fmt.Sprintf("test/%d", n) }
+	e, ok := t.kind.Event(t.kind.Name+"/test", id, raw, time.Now())
+	if !ok {
+		return e, errors.New(e.OutcomeReason)
+	}
+	return e, nil
 }
 
 func (t *sourceTest) line(b []byte) error {
@@ -194,7 +204,7 @@ func (t *sourceTest) end() error {
 		return err
 	}
 	if !t.g.json {
-		t.g.say("%s read, %d mapped, %d not", count(t.read, "event"), t.mapped, t.unmapped)
+		t.g.say("%s read, %d mapped, %d not", count(t.read, "event"), t.good, t.unmapped)
 	}
 	if t.unmapped > 0 || t.unreadable > 0 {
 		return errNo
