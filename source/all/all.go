@@ -6,6 +6,7 @@ import (
 
 	"example.com/evident/source"
 	"example.com/evident/source/awscloudtrail"
+	"example.com/evident/source/azureactivity"
 	"example.com/evident/source/gcpaudit"
 	"example.com/evident/source/json"
 	"example.com/evident/source/kubernetesaudit"
@@ -20,6 +21,7 @@ var Kinds = []source.Kind{
 	log.Kind,
 	awscloudtrail.Kind,
 	gcpaudit.Kind,
+	azureactivity.Kind,
 	kubernetesaudit.Kind,
 	okta.Kind,
 	linux.Kind,
