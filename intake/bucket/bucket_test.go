@@ -412,3 +412,23 @@ func TestFolderListsInTheOrderOfKeys(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+func TestKeysOfDays(t *testing.T) {
+	f := bucket.Folder{FS: files(map[string][]byte{"a/r/2026/03/09/x": nil, "a/r/2026/03/10/y": nil, "b/r/2026/3/10/z": nil, "b/r/2026/03/11/w": nil})}
+	list := func(from, until time.Time) (keys []string) {
+		for key, err := range bucket.Keys(t.Context(), f, "", from, until) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys = append(keys, key)
+		}
+		return keys
+	}
+	day := time.Date(2026, 3, 10, 23, 0, 0, 0, time.UTC)
+	if got := list(day, day); !slices.Equal(got, []string{"a/r/2026/03/10/y", "b/r/2026/3/10/z"}) {
+		t.Errorf("%v", got)
+	}
+	if got := list(time.Time{}, time.Time{}); len(got) != 4 {
+		t.Errorf("%v", got)
+	}
+}
