@@ -92,7 +92,7 @@ func Watch(ctx context.Context, c WatchConfig) (more bool, err error) {
 			return false, err
 		}
 	}
-	if rest := report.Act(c.Source, from, until); rest.Outcome != event.Success {
+	if rest := report.Act(c.Source, from, until); rest.Outcome == event.Failure {
 		if err := c.Record(ctx, rest); err != nil {
 			return false, err
 		}

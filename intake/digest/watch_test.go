@@ -67,7 +67,7 @@ func TestWatchRecordsEveryHourOnce(t *testing.T) {
 		objects[a.Target.ID]++
 	}
 	if len(objects) != 8 || objects[c.Source] != 1 || objects["arn:aws:s3:::"+bucket+"/"+digestKey(2, "")] != 1 {
-		t.Errorf("%v", objects)
+		t.Errorf("%v %+v", objects, bad)
 	}
 	n := len(acts)
 	if watch(); len(acts) != n {
