@@ -30,12 +30,12 @@ func auditRecord(line string) (host, record string) {
 	if !strings.Contains(line, "type=") || !strings.Contains(line, "audit(") {
 		return "", ""
 	}
-	h, ok := parseHeader(line, time.Unix(0, 0).UTC()) // the time is not that of the event
-	if !ok || !auditPrograms[h.program] {
+	h, ok := source.ParseSyslog(line, time.Unix(0, 0).UTC()) // the time is not that of the event
+	if !ok || !auditPrograms[h.Program] {
 		return "", ""
 	}
-	m := h.message
-	if h.program == "kernel" {
+	m := h.Message
+	if h.Program == "kernel" {
 		if strings.HasPrefix(m, "[") { // seconds since boot
 			_, m, _ = strings.Cut(m, "] ")
 		}
@@ -44,7 +44,7 @@ func auditRecord(line string) (host, record string) {
 		}
 	}
 	if host, record = bareRecord(m); host == "" {
-		host = h.host
+		host = h.Host
 	}
 	return host, record
 }
@@ -97,7 +97,7 @@ func mapAudit(raw []byte, now time.Time) (event.Event, error) {
 			return event.Event{}, errors.New("not an audit record: audit(time:serial) is missing")
 		}
 		if stamp == "" {
-			stamp, a.host = s, host
+			stamp, a.Host = s, host
 		}
 		if n++; n <= maxRecords {
 			kind, _, _ := strings.Cut(strings.TrimPrefix(rec, "type="), " ")
@@ -112,7 +112,7 @@ func mapAudit(raw []byte, now time.Time) (event.Event, error) {
 		return event.Event{}, err
 	}
 	a.e.OccurredAt, a.e.Raw = at, raw
-	a.e.ID = auditID(a.host, stamp, raw)
+	a.e.ID = auditID(a.Host, stamp, raw)
 	a.e.RequestID = stamp
 	a.describe()
 	return a.finish(now), nil
@@ -167,7 +167,7 @@ func (a *auditEvent) add(kind string, r record) {
 
 // describe maps the event by the record that says most.
 func (a *auditEvent) describe() {
-	a.e.Where.Host = source.Clip(a.host)
+	a.e.Where.Host = source.Clip(a.Host)
 	switch {
 	case a.first.kind != "":
 		a.mapUser()

@@ -47,7 +47,7 @@ func (a *auditEvent) mapUser() {
 		a.to("user", account)
 	}
 	a.from(r.said("addr"))
-	if h := r.said("hostname"); h != "" && h != r.said("addr") && h != a.host {
+	if h := r.said("hostname"); h != "" && h != r.said("addr") && h != a.Host {
 		a.d.text("hostname", h)
 	}
 	a.paint()
@@ -101,7 +101,7 @@ func (a *auditEvent) who(r *record) {
 		a.e.Actor = event.Actor{Type: event.ActorSystem, ID: source.Clip(exe)}
 	} else if uid := r.get("uid"); uid != "" {
 		a.e.Actor = event.Actor{Type: event.ActorSystem, ID: "uid " + source.Clip(uid)}
-	} else if h := a.host; h != "" {
+	} else if h := a.Host; h != "" {
 		a.e.Actor = event.Actor{Type: event.ActorSystem, ID: source.Clip(h)}
 	} else {
 		a.e.Actor = event.Actor{Type: event.ActorSystem, ID: "unknown"}

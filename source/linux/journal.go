@@ -34,16 +34,16 @@ func mapJournal(raw []byte, now time.Time) (event.Event, error) {
 	if err != nil {
 		return event.Event{}, errors.New("not an entry of the journal: __REALTIME_TIMESTAMP is no number")
 	}
-	h := header{at: time.UnixMicro(at).UTC(), host: j.host, program: j.identifier, pid: j.pid, message: j.message}
+	h := source.Syslog{At: time.UnixMicro(at).UTC(), Host: j.host, Program: j.identifier, PID: j.pid, Message: j.message}
 	if j.transport == "audit" && j.auditType != "" {
 		return j.mapAudit(h, raw, now)
 	}
 	claimed := ""
-	if h.program == "" {
-		h.program = j.comm
+	if h.Program == "" {
+		h.Program = j.comm
 	} else if !j.believed() {
-		claimed = h.program
-		h.program = j.comm
+		claimed = h.Program
+		h.Program = j.comm
 	}
 	e := mapMessage(h, raw, now)
 	if len(j.cursor) <= event.MaxIDBytes {
@@ -81,15 +81,15 @@ func withClaim(object []byte, program, uid string) []byte {
 
 // mapAudit maps an audit record that journald took from the kernel itself: its
 // message is the record without its type and stamp.
-func (j *journalEntry) mapAudit(h header, raw []byte, now time.Time) (event.Event, error) {
+func (j *journalEntry) mapAudit(h source.Syslog, raw []byte, now time.Time) (event.Event, error) {
 	a := &auditEvent{rest: map[string]record{}}
 	kind, rest, _ := strings.Cut(j.message, " ")
 	if strings.HasPrefix(kind, "<audit-") || kind != j.auditType && numbered[kind] != j.auditType {
 		kind = j.auditType
 	}
-	a.host = h.host
+	a.Host = h.Host
 	a.add(kind, parseRecord(kind, rest))
-	a.e.OccurredAt, a.e.Raw = h.at, raw
+	a.e.OccurredAt, a.e.Raw = h.At, raw
 	if len(j.cursor) <= event.MaxIDBytes {
 		a.e.ID = j.cursor
 	}

@@ -84,7 +84,7 @@ func mapEvent(raw []byte, now time.Time) (event.Event, error) {
 	if _, record := auditRecord(text); record != "" {
 		return mapAudit(raw, now)
 	}
-	h, ok := parseHeader(text, now)
+	h, ok := source.ParseSyslog(text, now)
 	if !ok {
 		return event.Event{}, errors.New("not a line of syslog: it has neither the header of RFC 3164 nor that of RFC 5424")
 	}
@@ -93,32 +93,32 @@ func mapEvent(raw []byte, now time.Time) (event.Event, error) {
 
 // A line is a message on its way to being an event.
 type line struct {
-	header
+	source.Syslog
 	e event.Event
 	d detail
 }
 
 // mapMessage maps what a program wrote.
-func mapMessage(h header, raw []byte, now time.Time) event.Event {
-	l := &line{header: h}
-	l.e.OccurredAt, l.e.Raw, l.e.Where.Host = h.at, raw, source.Clip(h.host)
+func mapMessage(h source.Syslog, raw []byte, now time.Time) event.Event {
+	l := &line{Syslog: h}
+	l.e.OccurredAt, l.e.Raw, l.e.Where.Host = h.At, raw, source.Clip(h.Host)
 	l.unrepeat()
 	if !l.known() {
 		l.other()
 	}
-	l.d.number("pid", l.pid)
-	if l.program != "" && !strings.HasPrefix(l.e.NativeAction, l.program) {
-		l.d.text("program", l.program)
+	l.d.number("pid", l.PID)
+	if l.Program != "" && !strings.HasPrefix(l.e.NativeAction, l.Program) {
+		l.d.text("program", l.Program)
 	}
 	return l.finish(now)
 }
 
 // known maps the message if its program is one of those that the table has.
 func (l *line) known() bool {
-	if strings.HasPrefix(l.message, "pam_") && l.pam() {
+	if strings.HasPrefix(l.Message, "pam_") && l.pam() {
 		return true
 	}
-	switch l.program {
+	switch l.Program {
 	case "sshd", "sshd-session", "sshd-auth":
 		return l.sshd()
 	case "sudo":
@@ -141,7 +141,7 @@ func (l *line) known() bool {
 
 // unrepeat takes off what rsyslog puts around a message that came several times.
 func (l *line) unrepeat() {
-	rest, ok := strings.CutPrefix(l.message, "message repeated ")
+	rest, ok := strings.CutPrefix(l.Message, "message repeated ")
 	if !ok {
 		return
 	}
@@ -149,7 +149,7 @@ func (l *line) unrepeat() {
 	if !ok || !strings.HasSuffix(inner, "]") || strings.TrimLeft(n, "0123456789") != "" {
 		return
 	}
-	l.message = strings.TrimPrefix(inner[:len(inner)-1], " ")
+	l.Message = strings.TrimPrefix(inner[:len(inner)-1], " ")
 	l.d.number("repeated", n)
 }
 
@@ -157,8 +157,8 @@ func (l *line) unrepeat() {
 func (l *line) other() {
 	l.set("", event.Unknown)
 	l.e.Action, l.e.Category = "log.line", event.System
-	l.e.NativeAction = source.Clip(l.program)
-	l.d.text("message", l.message)
+	l.e.NativeAction = source.Clip(l.Program)
+	l.d.text("message", l.Message)
 }
 
 // set gives the event the action of native, and by default the program as its actor.
@@ -170,7 +170,7 @@ func (l *line) set(native string, outcome event.Outcome) {
 
 // self is the identity of a program on its host.
 func (l *line) self() string {
-	id := strings.Trim(l.host+"/"+l.program, "/")
+	id := strings.Trim(l.Host+"/"+l.Program, "/")
 	if id == "" {
 		return "unknown"
 	}

@@ -23,7 +23,7 @@ var (
 
 // pam maps what a module of PAM logs for the program it works for.
 func (l *line) pam() bool {
-	f := pamLine.FindStringSubmatch(l.message)
+	f := pamLine.FindStringSubmatch(l.Message)
 	if f == nil {
 		return false
 	}

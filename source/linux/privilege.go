@@ -20,7 +20,7 @@ var (
 // sudo maps what sudo logs: "USER : [REASON ; ]TTY=… ; PWD=… ; USER=… ; COMMAND=…".
 // Only what stands before TTY= is sudo's own for certain.
 func (l *line) sudo() bool {
-	f := sudoLine.FindStringSubmatch(l.message)
+	f := sudoLine.FindStringSubmatch(l.Message)
 	if f == nil {
 		return false
 	}
@@ -92,15 +92,15 @@ func (l *line) sudoFields(rest string) {
 
 // su maps what su of util-linux and of shadow log.
 func (l *line) su() bool {
-	if f := suTo.FindStringSubmatch(l.message); f != nil {
+	if f := suTo.FindStringSubmatch(l.Message); f != nil {
 		l.switched(f[1] == "", f[3], f[2], f[4])
 		return true
 	}
-	if f := suFor.FindStringSubmatch(l.message); f != nil {
+	if f := suFor.FindStringSubmatch(l.Message); f != nil {
 		l.switched(f[1] == "Successful", f[3], f[2], "")
 		return true
 	}
-	if f := suSign.FindStringSubmatch(l.message); f != nil {
+	if f := suSign.FindStringSubmatch(l.Message); f != nil {
 		l.switched(f[1] == "+", f[3], f[4], f[2])
 		return true
 	}
@@ -120,17 +120,17 @@ func (l *line) switched(ok bool, from, to, tty string) {
 
 // login maps sign-ins at a console.
 func (l *line) login() bool {
-	if f := loginOn.FindStringSubmatch(l.message); f != nil {
+	if f := loginOn.FindStringSubmatch(l.Message); f != nil {
 		l.set("login: LOGIN ON", event.Success)
 		l.by(f[2])
-		if strings.HasPrefix(l.message, "ROOT ") {
+		if strings.HasPrefix(l.Message, "ROOT ") {
 			l.by("root")
 		}
 		l.from(f[3])
 		l.d.text("tty", f[1])
 		return true
 	}
-	f := loginWrong.FindStringSubmatch(l.message)
+	f := loginWrong.FindStringSubmatch(l.Message)
 	if f == nil {
 		return false
 	}

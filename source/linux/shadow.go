@@ -45,7 +45,7 @@ var shadowRules = []shadowRule{
 func (l *line) shadow() bool {
 	for i := range shadowRules {
 		r := &shadowRules[i]
-		f := r.pattern.FindStringSubmatch(l.message)
+		f := r.pattern.FindStringSubmatch(l.Message)
 		if f == nil {
 			continue
 		}

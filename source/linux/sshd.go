@@ -31,7 +31,7 @@ var (
 
 // sshd maps a message of OpenSSH's server.
 func (l *line) sshd() bool {
-	m := l.message
+	m := l.Message
 	for _, prefix := range []string{"error: ", "fatal: "} {
 		m = strings.TrimPrefix(m, prefix)
 	}

@@ -16,22 +16,22 @@ var (
 
 // logind maps the sessions that systemd keeps, and what it does to the machine.
 func (l *line) logind() bool {
-	if f := logindNew.FindStringSubmatch(l.message); f != nil {
+	if f := logindNew.FindStringSubmatch(l.Message); f != nil {
 		l.set("systemd-logind: New session", event.Success)
 		l.by(f[2])
 		l.e.Actor.Session = f[1]
 		l.to("user", f[2])
 		return true
 	}
-	if f := logindGone.FindStringSubmatch(l.message); f != nil {
+	if f := logindGone.FindStringSubmatch(l.Message); f != nil {
 		l.set("systemd-logind: Removed session", event.Success)
 		l.e.Actor.Session = f[1] + f[2]
 		return true
 	}
 	for _, begin := range []string{"System is powering down", "System is rebooting", "System is halting", "The system will "} {
-		if strings.HasPrefix(l.message, begin) {
+		if strings.HasPrefix(l.Message, begin) {
 			l.set("systemd-logind: System is", event.Success)
-			l.e.OutcomeReason = strings.TrimSuffix(l.message, ".")
+			l.e.OutcomeReason = strings.TrimSuffix(l.Message, ".")
 			return true
 		}
 	}
@@ -40,7 +40,7 @@ func (l *line) logind() bool {
 
 // systemd maps units that came and went.
 func (l *line) systemd() bool {
-	f := unitLine.FindStringSubmatch(l.message)
+	f := unitLine.FindStringSubmatch(l.Message)
 	if f == nil {
 		return false
 	}
@@ -62,7 +62,7 @@ func (l *line) systemd() bool {
 
 // cron maps jobs that ran and tables that changed: "(USER) VERB (TEXT)".
 func (l *line) cron() bool {
-	f := cronLine.FindStringSubmatch(l.message)
+	f := cronLine.FindStringSubmatch(l.Message)
 	if f == nil {
 		return false
 	}

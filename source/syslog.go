@@ -1,4 +1,4 @@
-package linux
+package source
 
 import (
 	"strconv"
@@ -9,29 +9,32 @@ import (
 // maxPriority is the highest <PRI> of RFC 5424: facility 23, severity 7.
 const maxPriority = 191
 
-// header is what a syslog line says before its message.
-type header struct {
-	at           time.Time
-	host         string
-	program, pid string
-	priority     string // empty if there was none
-	message      string
+// A Syslog is a line of syslog, parted. What the line lacks is empty.
+type Syslog struct {
+	At           time.Time // in UTC
+	Host         string
+	Program, PID string
+	Priority     string // the number of <PRI>
+	Message      string
 }
 
-// parseHeader reads a line of RFC 5424, of RFC 3164, or as rsyslog writes files:
+// ParseSyslog reads a line of RFC 5424, of RFC 3164, or as rsyslog writes files:
 // a time in RFC 3339, host, program, message. ok is false if it is none of them.
-func parseHeader(line string, now time.Time) (h header, ok bool) {
-	h.priority, line = cutPriority(line)
+//
+// A time of RFC 3164 has no year and no zone: it is the latest one that is at most
+// a day ahead of now, in the zone of now.
+func ParseSyslog(line string, now time.Time) (h Syslog, ok bool) {
+	h.Priority, line = cutPriority(line)
 	if rest, found := strings.CutPrefix(line, "1 "); found {
 		return h.rfc5424(rest, now)
 	}
 	if rest, at, found := cutTime3164(line, now); found {
-		h.at = at
+		h.At = at
 		return h.rest3164(rest)
 	}
 	word, rest, _ := strings.Cut(line, " ")
 	if at, err := time.Parse(time.RFC3339Nano, word); err == nil {
-		h.at = at.UTC()
+		h.At = at.UTC()
 		return h.rest3164(rest)
 	}
 	return h, false
@@ -54,7 +57,7 @@ func cutPriority(line string) (priority, rest string) {
 }
 
 // rfc5424 reads TIMESTAMP HOSTNAME APP-NAME PROCID MSGID [SD] MSG.
-func (h header) rfc5424(rest string, now time.Time) (header, bool) {
+func (h Syslog) rfc5424(rest string, now time.Time) (Syslog, bool) {
 	var f [5]string
 	for i := range f {
 		var found bool
@@ -65,20 +68,20 @@ func (h header) rfc5424(rest string, now time.Time) (header, bool) {
 			f[i] = ""
 		}
 	}
-	h.at = now.UTC()
+	h.At = now.UTC()
 	if f[0] != "" {
 		at, err := time.Parse(time.RFC3339Nano, f[0])
 		if err != nil {
 			return h, false
 		}
-		h.at = at.UTC()
+		h.At = at.UTC()
 	}
-	h.host, h.program, h.pid = f[1], f[2], f[3]
+	h.Host, h.Program, h.PID = f[1], f[2], f[3]
 	n := structuredData(rest)
 	if n == 0 {
 		return h, false
 	}
-	h.message = strings.TrimPrefix(strings.TrimPrefix(rest[n:], " "), "\uFEFF")
+	h.Message = strings.TrimPrefix(strings.TrimPrefix(rest[n:], " "), "\uFEFF")
 	return h, true
 }
 
@@ -105,8 +108,7 @@ func structuredData(s string) int {
 }
 
 // cutTime3164 takes "Mar  1 09:30:00" off, also with a fraction of a second or
-// a year. A time without a year is the latest one that is at most a day ahead
-// of now, in the zone of now.
+// a year.
 func cutTime3164(line string, now time.Time) (rest string, at time.Time, ok bool) {
 	const stamp = "Jan _2 15:04:05"
 	if len(line) < len(stamp)+1 {
@@ -148,26 +150,26 @@ func latest(t, now time.Time) time.Time {
 }
 
 // rest3164 reads HOST PROGRAM[PID]: MESSAGE. Some senders leave the host out.
-func (h header) rest3164(rest string) (header, bool) {
+func (h Syslog) rest3164(rest string) (Syslog, bool) {
 	first, tail, _ := strings.Cut(rest, " ")
 	if strings.HasSuffix(first, ":") {
 		tail = rest
 	} else {
-		h.host = first
+		h.Host = first
 	}
 	if tail == "" {
 		return h, false
 	}
 	tag, message, found := strings.Cut(tail, ":")
 	if !found || len(tag) > 128 || strings.ContainsAny(tag, " \t") {
-		h.message = tail
+		h.Message = tail
 		return h, true
 	}
-	h.message = strings.TrimPrefix(message, " ")
-	h.program = tag
+	h.Message = strings.TrimPrefix(message, " ")
+	h.Program = tag
 	if open := strings.IndexByte(tag, '['); open > 0 && strings.HasSuffix(tag, "]") {
-		h.program, h.pid = tag[:open], tag[open+1:len(tag)-1]
+		h.Program, h.PID = tag[:open], tag[open+1:len(tag)-1]
 	}
-	h.program = h.program[strings.LastIndexByte(h.program, '/')+1:]
+	h.Program = h.Program[strings.LastIndexByte(h.Program, '/')+1:]
 	return h, true
 }
