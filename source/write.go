@@ -109,6 +109,22 @@ func MemberText(object []byte, names ...string) string {
 	return Text(Member(object, names...))
 }
 
+// Object returns the object that token is, or that it holds as text: exporters
+// write objects as strings. It is nil if token is anything else.
+func Object(token []byte) []byte {
+	if len(token) > 0 && token[0] == '"' {
+		text, err := jsontext.AppendUnquote(nil, token)
+		if err != nil || Valid(text) != nil {
+			return nil
+		}
+		token = text[skip(text, 0):]
+	}
+	if len(token) == 0 || token[0] != '{' {
+		return nil
+	}
+	return token
+}
+
 // Time reads a time as systems write it in JSON and as exporters rewrite it:
 // RFC 3339 with a fraction of any length, a space in the place of the T, no zone
 // (then it is UTC). ok is false if s is none, or none that an event may have.

@@ -88,3 +88,19 @@ func TestMember(t *testing.T) {
 	f("", "n")
 	f("", "a", "b", "c")
 }
+
+func TestObject(t *testing.T) {
+	f := func(token, want string) {
+		t.Helper()
+		if got := string(source.Object([]byte(token))); got != want {
+			t.Errorf("%s: %s", token, got)
+		}
+	}
+	f(`{"a":1}`, `{"a":1}`)
+	f(`" {\"a\":\"\\\"\"}"`, `{"a":"\""}`)
+	f(`"{\"a\":1"`, "")
+	f(`"text"`, "")
+	f(`[{}]`, "")
+	f(`null`, "")
+	f(``, "")
+}

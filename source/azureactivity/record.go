@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"example.com/evident/source"
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // record is what the mapping looks at, of whatever shape it came in. Objects are
@@ -69,16 +68,16 @@ func read(raw []byte) (r record) {
 		case "resourceprovidername", "resourceprovidervalue":
 			set(&r.provider, value(v))
 		case "identity":
-			r.readIdentity(object(v))
+			r.readIdentity(source.Object(v))
 		case "claims", "claims_d":
-			r.claims.read(object(v))
+			r.claims.read(source.Object(v))
 		case "authorization", "authorization_d":
-			r.readAuthorization(object(v))
+			r.readAuthorization(source.Object(v))
 		case "httprequest":
-			r.httpMethod = source.MemberText(object(v), "method")
-			set(&r.callerIP, source.MemberText(object(v), "clientIpAddress"))
+			r.httpMethod = source.MemberText(source.Object(v), "method")
+			set(&r.callerIP, source.MemberText(source.Object(v), "clientIpAddress"))
 		case "properties", "properties_d":
-			if p := object(v); len(p) > 0 {
+			if p := source.Object(v); len(p) > 0 {
 				r.readProperties(p)
 			}
 		}
@@ -101,29 +100,13 @@ func value(v []byte) string {
 	return source.Text(v)
 }
 
-// object is an object, also one that was written as a string. It is nil if v is
-// none.
-func object(v []byte) []byte {
-	if len(v) > 0 && v[0] == '"' {
-		text, err := jsontext.AppendUnquote(nil, v)
-		if err != nil || source.Valid(text) != nil {
-			return nil
-		}
-		v = text
-	}
-	if len(v) == 0 || v[0] != '{' {
-		return nil
-	}
-	return v
-}
-
 func (r *record) readIdentity(v []byte) {
 	for name, v := range source.Members(v) {
 		switch strings.ToLower(name) {
 		case "claims", "claim": // claim: Key Vault
-			r.claims.read(object(v))
+			r.claims.read(source.Object(v))
 		case "authorization":
-			r.readAuthorization(object(v))
+			r.readAuthorization(source.Object(v))
 		}
 	}
 }
@@ -138,7 +121,7 @@ func (r *record) readAuthorization(v []byte) {
 		case "role":
 			set(&r.role, source.Text(v))
 		case "evidence":
-			e := object(v)
+			e := source.Object(v)
 			set(&r.role, source.MemberText(e, "role"))
 			r.evidenceID, r.evidenceType = source.MemberText(e, "principalId"), source.MemberText(e, "principalType")
 		}
@@ -186,9 +169,9 @@ func (r *record) readProperties(p []byte) {
 		case "statusmessage":
 			r.readMessage(v)
 		case "requestbody":
-			r.request = object(v)
+			r.request = source.Object(v)
 		case "responsebody":
-			r.response = object(v)
+			r.response = source.Object(v)
 		case "useragent", "clientinfo":
 			set(&r.userAgent, source.Text(v))
 		case "eventdataid":
@@ -204,7 +187,7 @@ func (r *record) readProperties(p []byte) {
 // readMessage reads an error as Azure Resource Manager writes it, often as a
 // string.
 func (r *record) readMessage(v []byte) {
-	body := object(v)
+	body := source.Object(v)
 	if body == nil {
 		set(&r.reason, source.Text(v))
 		return
