@@ -40,6 +40,25 @@ type SourceStatus struct {
 	LastSeq        uint64    `json:"last_seq"`
 	LastAt         time.Time `json:"last_at"`
 	LastOccurredAt time.Time `json:"last_occurred_at"`
+	// Unmapped is how many of the records keep what no mapping understood.
+	Unmapped   uint64      `json:"unmapped"`
+	Connectors []Connector `json:"connectors,omitempty"`
+}
+
+// Connector is what fetches or listens for the events of a source. Counts are
+// of this run of the server.
+type Connector struct {
+	Way         string    `json:"way"` // pull, bucket, files, syslog or snapshot
+	Stream      string    `json:"stream,omitempty"`
+	LastSuccess time.Time `json:"last_success,omitzero"`
+	Next        time.Time `json:"next,omitzero"`
+	Failures    int       `json:"failures"` // rounds that failed since the last success
+	LastError   string    `json:"last_error,omitempty"`
+	Accepted    int       `json:"accepted"`
+	Duplicates  int       `json:"duplicates"`
+	Unmapped    int       `json:"unmapped"`
+	Late        int       `json:"late"`    // found by a second pass
+	Skipped     int       `json:"skipped"` // kept unread, or lost on the way
 }
 
 // Check is the last time that the server went through all of the trail.

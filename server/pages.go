@@ -154,6 +154,17 @@ func (p *pages) Status(ctx context.Context) (ui.Status, error) {
 		if src.LastSeq != nil {
 			u.LastSeq, u.LastAt, u.Last = *src.LastSeq, *src.LastAt, *src.LastOccurredAt
 		}
+		u.Unmapped = src.Unmapped
+		for _, c := range src.Connectors {
+			s := ui.ConnectorStatus{Way: c.Way, Stream: c.Stream, Late: c.Late, Skipped: c.Skipped}
+			if c.LastSuccess != nil {
+				s.LastSuccess = *c.LastSuccess
+			}
+			if c.Failures > 0 {
+				s.Failing = c.LastError
+			}
+			u.Connectors = append(u.Connectors, s)
+		}
 		out.Sources = append(out.Sources, u)
 	}
 	for _, m := range p.trail.Manifests() {

@@ -123,7 +123,7 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.intake = intake.New(intake.Config{Trail: s.trail, Kinds: all.Kinds})
 	s.api, err = api.New(api.Config{
 		Trail: s.trail, Index: s.index, Book: s.book, Intake: s.intake,
-		Open: isLoopback(s.cfg.Listen) && !s.cfg.BehindProxy, Owner: s.cfg.Owner,
+		Open: isLoopback(s.cfg.Listen) && !s.cfg.BehindProxy, Owner: s.cfg.Owner, Connectors: s.connectors,
 		Version: s.cfg.Version, Log: s.log,
 	})
 	if err != nil {

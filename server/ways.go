@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"sync"
+	"time"
 
 	"example.com/evident/intake"
 	"example.com/evident/intake/body"
@@ -17,6 +18,7 @@ import (
 	"example.com/evident/source"
 	"example.com/evident/source/all"
 	"example.com/evident/state"
+	"example.com/evident/web/api"
 )
 
 // ways are the ways in beside the API's own: what is mounted on the server's
@@ -28,6 +30,23 @@ type ways struct {
 	bodies  *body.Reader
 	secrets *poll.Secrets
 	run     []func(ctx context.Context) error
+	status  []func() api.ConnectorStatus
+}
+
+// connectors says how those do that fetch or listen.
+func (s *Server) connectors() (list []api.ConnectorStatus) {
+	for _, status := range s.ways.status {
+		list = append(list, status())
+	}
+	return list
+}
+
+// when is t, or nil if it is not known.
+func when(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
 }
 
 func (s *Server) openWays() (err error) {
@@ -103,6 +122,13 @@ func (w *ways) addPull(c *Source) error {
 	if err != nil {
 		return err
 	}
+	w.status = append(w.status, func() api.ConnectorStatus {
+		s := k.Status()
+		return api.ConnectorStatus{
+			Source: s.Source, Way: "pull", Stream: s.Stream, LastSuccess: when(s.LastSuccess), Next: when(s.Next), Failures: s.Failures, LastError: s.LastError,
+			Accepted: s.Accepted, Duplicates: s.Duplicates, Unmapped: s.Unmapped, Late: s.Late, Skipped: s.Skipped,
+		}
+	})
 	w.run = append(w.run, func(ctx context.Context) error { k.Run(ctx); return nil })
 	return nil
 }
@@ -128,6 +154,13 @@ func (w *ways) addBucket(c *Source) error {
 	if err != nil {
 		return err
 	}
+	w.status = append(w.status, func() api.ConnectorStatus {
+		s := k.Status()
+		return api.ConnectorStatus{
+			Source: s.Source, Way: "bucket", Stream: b.Bucket + b.Folder, LastSuccess: when(s.LastSuccess), Next: when(s.Next), Failures: s.Failures, LastError: s.LastError,
+			Accepted: s.Accepted, Duplicates: s.Duplicates, Unmapped: s.Unmapped, Late: s.Late, Skipped: s.Skipped,
+		}
+	})
 	w.run = append(w.run, func(ctx context.Context) error { k.Run(ctx); return nil })
 	return nil
 }

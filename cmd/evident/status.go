@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,12 +68,28 @@ func (g *global) printStatus(s *client.Status) error {
 		line("failed", "%s", s.Failed)
 	}
 	fmt.Fprintln(g.out)
-	t := table{width: widthOf(g.out), head: []string{"SOURCE", "RECORDS", "LAST OCCURRED AT", "LAST RECORDED AT"}, right: []bool{1: true, 3: false}}
+	t := table{width: widthOf(g.out), head: []string{"SOURCE", "RECORDS", "UNMAPPED", "LAST OCCURRED AT", "LAST RECORDED AT", "FETCHED"}, right: []bool{1: true, 2: true, 5: false}}
 	var rows [][]string
 	for _, src := range s.Sources {
-		rows = append(rows, []string{src.Source, thousands(src.Records), timeText(src.LastOccurredAt), timeText(src.LastAt)})
+		rows = append(rows, []string{src.Source, thousands(src.Records), thousands(src.Unmapped), timeText(src.LastOccurredAt), timeText(src.LastAt), fetched(src.Connectors)})
 	}
 	return t.write(g.out, rows)
+}
+
+// fetched says in a few words how the connectors of a source do.
+func fetched(list []client.Connector) string {
+	var words []string
+	for _, c := range list {
+		switch {
+		case c.Failures > 0:
+			words = append(words, c.Way+" fails: "+c.LastError)
+		case c.LastSuccess.IsZero():
+			words = append(words, c.Way)
+		default:
+			words = append(words, c.Way+" "+timeText(c.LastSuccess))
+		}
+	}
+	return strings.Join(words, "; ")
 }
 
 // timeText writes t for people; nothing if it is not known.

@@ -32,27 +32,30 @@ type Config struct {
 	// is for loopback alone.
 	Open bool
 	// Owner is the actor of what is done without a key.
-	Owner   event.Actor
-	Version string
-	Log     *slog.Logger     // nil: nothing is logged
-	Now     func() time.Time // nil: time.Now
+	Owner event.Actor
+	// Connectors, if set, says how those do that fetch or listen.
+	Connectors func() []ConnectorStatus
+	Version    string
+	Log        *slog.Logger     // nil: nothing is logged
+	Now        func() time.Time // nil: time.Now
 }
 
 // An API answers requests.
 type API struct {
-	trail    *trail.Trail
-	index    *index.Index
-	book     *acts.Book
-	open     bool
-	owner    *Caller
-	version  string
-	log      *slog.Logger
-	now      func() time.Time
-	ids      *requestIDs
-	origin   *http.CrossOriginProtection
-	metrics  *metrics
-	events   *intakehttp.Handler
-	stopping atomic.Bool
+	trail      *trail.Trail
+	index      *index.Index
+	book       *acts.Book
+	open       bool
+	owner      *Caller
+	version    string
+	log        *slog.Logger
+	now        func() time.Time
+	connectors func() []ConnectorStatus
+	ids        *requestIDs
+	origin     *http.CrossOriginProtection
+	metrics    *metrics
+	events     *intakehttp.Handler
+	stopping   atomic.Bool
 }
 
 // New returns an API. It needs no closing.
@@ -71,7 +74,7 @@ func New(c Config) (*API, error) {
 	}
 	a := &API{
 		trail: c.Trail, index: c.Index, book: c.Book, open: c.Open, owner: &Caller{Scope: everything, Actor: c.Owner},
-		version: c.Version, log: c.Log, now: c.Now, ids: newRequestIDs(), origin: http.NewCrossOriginProtection(),
+		version: c.Version, log: c.Log, now: c.Now, connectors: c.Connectors, ids: newRequestIDs(), origin: http.NewCrossOriginProtection(),
 	}
 	a.metrics = newMetrics(a)
 	a.events = intakehttp.New(intakehttp.Config{

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"example.com/evident/event"
 	"example.com/evident/index"
 	"example.com/evident/proof"
+	"example.com/evident/source"
 	"example.com/evident/state"
 	"example.com/evident/trail"
 )
@@ -56,6 +58,26 @@ type SourceStatus struct {
 	LastSeq        *uint64    `json:"last_seq,omitempty"`
 	LastAt         *time.Time `json:"last_at,omitempty"`
 	LastOccurredAt *time.Time `json:"last_occurred_at,omitempty"`
+	// Unmapped is how many of the records keep what no mapping understood.
+	Unmapped   uint64            `json:"unmapped"`
+	Connectors []ConnectorStatus `json:"connectors,omitempty"`
+}
+
+// ConnectorStatus is what fetches or listens for the events of a source. Counts
+// are of this run of the server.
+type ConnectorStatus struct {
+	Source      string     `json:"-"`
+	Way         string     `json:"way"`              // pull, bucket, files, syslog
+	Stream      string     `json:"stream,omitempty"` // of what part, or at which address
+	LastSuccess *time.Time `json:"last_success,omitempty"`
+	Next        *time.Time `json:"next,omitempty"`
+	Failures    int        `json:"failures"` // rounds that failed since the last success
+	LastError   string     `json:"last_error,omitempty"`
+	Accepted    int        `json:"accepted"`
+	Duplicates  int        `json:"duplicates"`
+	Unmapped    int        `json:"unmapped"`
+	Late        int        `json:"late"`    // found by a second pass
+	Skipped     int        `json:"skipped"` // kept unread, or lost on the way
 }
 
 // CheckStatus is the last check, which is a record.
@@ -93,10 +115,23 @@ func (a *API) Status(ctx context.Context) (Status, error) {
 		s.Segments = StatusSegments{len(ms), ms[len(ms)-1].Until}
 	}
 	counts := a.trail.Counts()
-	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		s.Sources = append(s.Sources, SourceStatus{Source: name, Records: counts[name]})
+	var connectors []ConnectorStatus
+	if a.connectors != nil {
+		connectors = a.connectors()
 	}
-	if err := a.lastEvents(ctx, s.Sources); err != nil {
+	for _, c := range connectors {
+		counts[c.Source] += 0 // also one that has sent nothing yet
+	}
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		src := SourceStatus{Source: name, Records: counts[name]}
+		for _, c := range connectors {
+			if c.Source == name {
+				src.Connectors = append(src.Connectors, c)
+			}
+		}
+		s.Sources = append(s.Sources, src)
+	}
+	if err := errors.Join(a.lastEvents(ctx, s.Sources), a.countUnmapped(ctx, s.Sources)); err != nil {
 		return s, err
 	}
 	var err error
@@ -127,6 +162,20 @@ func (a *API) lastEvents(ctx context.Context, sources []SourceStatus) error {
 	for i := range records {
 		h := &records[i].Header
 		of[i].LastSeq, of[i].LastAt, of[i].LastOccurredAt = &h.Seq, &h.At, &h.OccurredAt
+	}
+	return nil
+}
+
+// countUnmapped fills in how many records of each source nobody could read.
+func (a *API) countUnmapped(ctx context.Context, sources []SourceStatus) error {
+	facets, err := a.index.Facets(ctx, index.Query{Expr: is("action", source.ActionUnmapped)}, []string{"source"}, maxSources)
+	if err != nil || len(facets) == 0 {
+		return err
+	}
+	for _, v := range facets[0].Values {
+		if i := slices.IndexFunc(sources, func(s SourceStatus) bool { return s.Source == v.Value }); i >= 0 {
+			sources[i].Unmapped = v.Count
+		}
 	}
 	return nil
 }

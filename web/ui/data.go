@@ -140,6 +140,18 @@ type SourceStatus struct {
 	Last    time.Time // when the last one happened, zero if not known
 	LastAt  time.Time // when it was recorded
 	LastSeq uint64
+	// Unmapped is how many of the records keep what no mapping understood.
+	Unmapped   uint64
+	Connectors []ConnectorStatus
+}
+
+// ConnectorStatus is what fetches or listens for the events of a source.
+type ConnectorStatus struct {
+	Way, Stream string
+	LastSuccess time.Time // zero: not yet, or it only listens
+	Failing     string    // the last error, if it fails
+	Late        int       // events that a second pass found
+	Skipped     int       // deliveries that were kept unread, or lost on the way
 }
 
 // SegmentStatus is one sealed segment.
