@@ -64,6 +64,7 @@ type Intake struct {
 	batches sync.Pool // of *batch
 	words   sync.Map  // of string to the same string
 	known   atomic.Int64
+	changes changes
 }
 
 // New returns an Intake. It needs no closing.
@@ -124,7 +125,7 @@ type Delivery struct {
 //
 // An append that has begun is not stopped by ctx: a sender that goes away does
 // not make an event not have happened.
-func (in *Intake) Take(ctx context.Context, d *Delivery, a *Answer) error {
+func (in *Intake) Take(ctx context.Context, d *Delivery, a *Answer) (failed error) {
 	a.reset()
 	if err := in.checkSource(d); err != nil {
 		return err
@@ -140,6 +141,13 @@ func (in *Intake) Take(ctx context.Context, d *Delivery, a *Answer) error {
 		return errAtomicLarge
 	}
 	var err error
+	if kind.Change != nil {
+		leave, err := in.enter(ctx, &kind, d.Source)
+		if err != nil {
+			return err
+		}
+		defer func() { leave(failed) }()
+	}
 	if name != "" {
 		err = b.splitRaw(kind)
 	} else if d.Raws != nil {
@@ -229,6 +237,9 @@ type item struct {
 	line     int
 	unmapped bool
 	raw      bool // a kind mapped it, or could not
+	shows    bool // the state of a thing
+	thing    [16]byte
+	at       int64
 }
 
 // reset lets go of everything that belongs to a delivery, and keeps memory of

@@ -57,14 +57,20 @@ func (b *batch) rawEvent(place int, kind source.Kind, raw []byte) error {
 	}
 	raw = b.in.redact(b.delivery.Source, raw)
 	e, mapped := kind.Event(b.delivery.Source, func() string { return b.placeID(place) }, raw, b.now.In(b.delivery.zone()))
+	it := item{line: place, unmapped: !mapped, raw: true}
 	if !mapped {
 		b.placeUnmapped(&e, place)
+	} else if kind.Change != nil {
+		var err error
+		if it, err = b.changed(place, &kind, &e); err != nil {
+			return err
+		}
 	}
 	body, fields, err := b.encode(&e)
 	if err != nil {
 		return b.unmapped(place, raw, err.Error())
 	}
-	return b.add(item{line: place, unmapped: !mapped, raw: true}, &e, body, fields)
+	return b.add(it, &e, body, fields)
 }
 
 // keep stores what is no event as unmapped, cut to what can be kept.

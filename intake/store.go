@@ -34,6 +34,7 @@ func (b *batch) store() error {
 		it, d := b.items[i], &b.drafts[i]
 		switch {
 		case r.Status == trail.Appended:
+			b.settled(it, r.Seq)
 			b.answer.Accepted++
 			if it.unmapped {
 				b.answer.Unmapped++
@@ -43,6 +44,7 @@ func (b *batch) store() error {
 		case r.Status == trail.Duplicate, it.unmapped:
 			// The id of an unmapped event is the hash of its bytes: the two
 			// differ only in when they came.
+			b.settled(it, r.Seq)
 			b.answer.Duplicates++
 			b.answer.Receipts = append(b.answer.Receipts, Receipt{ID: d.ID, Seq: r.Seq, Leaf: r.Leaf, Duplicate: true})
 		default:
@@ -51,6 +53,7 @@ func (b *batch) store() error {
 				return err
 			}
 			if same {
+				b.settled(it, r.Seq)
 				b.answer.Duplicates++
 				b.answer.Receipts = append(b.answer.Receipts, Receipt{ID: d.ID, Seq: r.Seq, Leaf: r.Leaf, Duplicate: true})
 				continue

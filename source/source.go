@@ -52,6 +52,10 @@ type Kind struct {
 	// sent to us or read from files.
 	Pull *Pull
 
+	// Change says what raws show the state of; nil for kinds whose raws are of
+	// what happened.
+	Change *Change
+
 	// Actions is the mapping table, for docs/sources and for coverage.
 	Actions map[string]Action
 }
