@@ -7,6 +7,7 @@ import (
 	"example.com/evident/source"
 	"example.com/evident/source/awscloudtrail"
 	"example.com/evident/source/azureactivity"
+	"example.com/evident/source/entrasignin"
 	"example.com/evident/source/gcpaudit"
 	"example.com/evident/source/json"
 	"example.com/evident/source/kubernetesaudit"
@@ -22,6 +23,7 @@ var Kinds = []source.Kind{
 	awscloudtrail.Kind,
 	gcpaudit.Kind,
 	azureactivity.Kind,
+	entrasignin.Kind,
 	kubernetesaudit.Kind,
 	okta.Kind,
 	linux.Kind,
