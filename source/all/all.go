@@ -9,6 +9,7 @@ import (
 	"example.com/evident/source/azureactivity"
 	"example.com/evident/source/entrasignin"
 	"example.com/evident/source/gcpaudit"
+	"example.com/evident/source/github"
 	"example.com/evident/source/json"
 	"example.com/evident/source/kubernetesaudit"
 	"example.com/evident/source/linux"
@@ -26,6 +27,7 @@ var Kinds = []source.Kind{
 	entrasignin.Kind,
 	kubernetesaudit.Kind,
 	okta.Kind,
+	github.Kind,
 	linux.Kind,
 }
 
