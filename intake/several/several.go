@@ -40,6 +40,7 @@ const (
 type Result struct {
 	State  State
 	Reason string // why it was refused
+	ID     string // of an event that is stored
 	Seq    uint64
 }
 
@@ -173,7 +174,7 @@ func (r *Request) note(g *group) {
 			refused = refused[1:]
 			continue
 		}
-		result := Result{State: Stored, Seq: receipts[0].Seq}
+		result := Result{State: Stored, ID: receipts[0].ID, Seq: receipts[0].Seq}
 		if receipts[0].Duplicate {
 			result.State = Duplicate
 		}
