@@ -10,6 +10,7 @@ import (
 	"example.com/evident/source/entrasignin"
 	"example.com/evident/source/gcpaudit"
 	"example.com/evident/source/github"
+	"example.com/evident/source/hrroster"
 	"example.com/evident/source/json"
 	"example.com/evident/source/kubernetesaudit"
 	"example.com/evident/source/linux"
@@ -29,6 +30,7 @@ var Kinds = []source.Kind{
 	okta.Kind,
 	github.Kind,
 	linux.Kind,
+	hrroster.Kind,
 }
 
 // Lookup returns the kind called name.
