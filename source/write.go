@@ -111,7 +111,12 @@ func MemberText(object []byte, names ...string) string {
 
 // Object returns the object that token is, or that it holds as text: exporters
 // write objects as strings. It is nil if token is anything else.
-func Object(token []byte) []byte {
+func Object(token []byte) []byte { return embedded(token, '{') }
+
+// Array is the same as [Object] for arrays.
+func Array(token []byte) []byte { return embedded(token, '[') }
+
+func embedded(token []byte, opening byte) []byte {
 	if len(token) > 0 && token[0] == '"' {
 		text, err := jsontext.AppendUnquote(nil, token)
 		if err != nil || Valid(text) != nil {
@@ -119,7 +124,7 @@ func Object(token []byte) []byte {
 		}
 		token = text[skip(text, 0):]
 	}
-	if len(token) == 0 || token[0] != '{' {
+	if len(token) == 0 || token[0] != opening {
 		return nil
 	}
 	return token

@@ -103,4 +103,7 @@ func TestObject(t *testing.T) {
 	f(`[{}]`, "")
 	f(`null`, "")
 	f(``, "")
+	if got := string(source.Array([]byte(`"[1,{}]"`))); got != `[1,{}]` || source.Array([]byte(`{}`)) != nil {
+		t.Error(got)
+	}
 }

@@ -180,27 +180,10 @@ func (r *record) member(name string, v []byte) {
 	case "signineventtypes":
 		r.eventTypes = v
 	case "authenticationdetails":
-		r.steps = array(v)
+		r.steps = source.Array(v)
 	case "appliedconditionalaccesspolicies", "conditionalaccesspolicies":
-		r.policies = array(v)
+		r.policies = source.Array(v)
 	}
-}
-
-// array is an array, also one that was written as a string.
-func array(v []byte) []byte {
-	if len(v) == 0 || v[0] != '"' {
-		return v
-	}
-	if o := source.Object(quoted(v)); o != nil {
-		return source.Member(o, "a")
-	}
-	return nil
-}
-
-// quoted puts what a string token holds into an object, as a string token.
-func quoted(v []byte) []byte {
-	b := append([]byte(`"{\"a\":`), v[1:len(v)-1]...)
-	return append(b, `}"`...)
 }
 
 // details adds what else there is to know of a sign-in.
