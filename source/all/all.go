@@ -7,6 +7,7 @@ import (
 	"example.com/evident/source"
 	"example.com/evident/source/awscloudtrail"
 	"example.com/evident/source/azureactivity"
+	"example.com/evident/source/entraaudit"
 	"example.com/evident/source/entrasignin"
 	"example.com/evident/source/gcpaudit"
 	"example.com/evident/source/github"
@@ -26,6 +27,7 @@ var Kinds = []source.Kind{
 	gcpaudit.Kind,
 	azureactivity.Kind,
 	entrasignin.Kind,
+	entraaudit.Kind,
 	kubernetesaudit.Kind,
 	okta.Kind,
 	github.Kind,
