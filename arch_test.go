@@ -33,11 +33,11 @@ var mayImport = map[string]string{
 	"intake/*":           "event proof source source/* trail intake intake/body intake/sender intake/several state",
 	"pack":               "event proof filter trail",
 	"demo":               "event source source/*",
-	"web/api":            "event proof filter source trail index pack state intake intake/*",
+	"web/api":            "event proof filter source redact trail index pack state intake intake/*",
 	"web/ui":             "event proof filter trail index state web/api",
 	"web/tlog":           "proof trail",
 	"client":             "event",
-	"server":             "event proof filter source source/* state trail index intake intake/* pack web/* client",
+	"server":             "event proof filter source source/* redact state trail index intake intake/* pack web/* client",
 	"cmd/evident":        "event proof filter source source/* state trail index intake intake/* pack demo web/* client server",
 	"cmd/evident-verify": "proof",
 }

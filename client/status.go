@@ -41,7 +41,9 @@ type SourceStatus struct {
 	LastAt         time.Time `json:"last_at"`
 	LastOccurredAt time.Time `json:"last_occurred_at"`
 	// Unmapped is how many of the records keep what no mapping understood.
-	Unmapped   uint64      `json:"unmapped"`
+	Unmapped uint64 `json:"unmapped"`
+	// Masked is how many values the policy has masked in this run of the server.
+	Masked     uint64      `json:"masked"`
 	Connectors []Connector `json:"connectors,omitempty"`
 }
 

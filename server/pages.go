@@ -154,7 +154,7 @@ func (p *pages) Status(ctx context.Context) (ui.Status, error) {
 		if src.LastSeq != nil {
 			u.LastSeq, u.LastAt, u.Last = *src.LastSeq, *src.LastAt, *src.LastOccurredAt
 		}
-		u.Unmapped = src.Unmapped
+		u.Unmapped, u.Masked = src.Unmapped, src.Masked
 		for _, c := range src.Connectors {
 			s := ui.ConnectorStatus{Way: c.Way, Stream: c.Stream, Late: c.Late, Skipped: c.Skipped}
 			if c.LastSuccess != nil {

@@ -4,6 +4,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -21,6 +23,7 @@ import (
 	"example.com/evident/intake"
 	"example.com/evident/intake/acts"
 	"example.com/evident/proof"
+	"example.com/evident/redact"
 	"example.com/evident/source/all"
 	"example.com/evident/trail"
 	"example.com/evident/web/api"
@@ -47,8 +50,14 @@ type Config struct {
 	CheckEvery time.Duration
 	// Sources are those whose events come by other ways than HTTP with a key.
 	Sources []Source
-	Version string
-	Log     *slog.Logger // nil: nothing is logged
+	// OTLPGRPC is where OTLP is served over gRPC; empty: nowhere. Over HTTP it is
+	// at Listen.
+	OTLPGRPC string
+	// Redaction is the file of the policy that masks, empty: the built-in rules;
+	// RedactionKey that of the key which tokens are made with.
+	Redaction, RedactionKey string
+	Version                 string
+	Log                     *slog.Logger // nil: nothing is logged
 }
 
 // A Server is a trail with everything that is made of it, open.
@@ -59,6 +68,7 @@ type Server struct {
 	index   *index.Index
 	book    *acts.Book
 	api     *api.API
+	policy  *redact.Policy
 	intake  *intake.Intake
 	ways    *ways
 	handler http.Handler
@@ -120,10 +130,13 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.close = append(s.close, s.index.Close)
 	follower.Store(s.index)
 
-	s.intake = intake.New(intake.Config{Trail: s.trail, Kinds: all.Kinds})
+	if s.policy, err = s.cfg.policy(); err != nil {
+		return err
+	}
+	s.intake = intake.New(intake.Config{Trail: s.trail, Kinds: all.Kinds, Redact: s.policy.Apply})
 	s.api, err = api.New(api.Config{
 		Trail: s.trail, Index: s.index, Book: s.book, Intake: s.intake,
-		Open: isLoopback(s.cfg.Listen) && !s.cfg.BehindProxy, Owner: s.cfg.Owner, Connectors: s.connectors,
+		Open: isLoopback(s.cfg.Listen) && !s.cfg.BehindProxy, Owner: s.cfg.Owner, Connectors: s.connectors, Redacted: s.policy.Counts,
 		Version: s.cfg.Version, Log: s.log,
 	})
 	if err != nil {
@@ -138,6 +151,29 @@ func (s *Server) open(ctx context.Context) (err error) {
 	}
 	s.handler = s.mount(pages)
 	return nil
+}
+
+// policy reads what is masked before anything is stored.
+func (c *Config) policy() (*redact.Policy, error) {
+	if c.Redaction == "" {
+		return redact.Default(), nil
+	}
+	text, err := os.ReadFile(c.Redaction)
+	if err != nil {
+		return nil, fmt.Errorf("redaction: %w", err)
+	}
+	var key []byte
+	if c.RedactionKey != "" {
+		if key, err = os.ReadFile(c.RedactionKey); err != nil {
+			return nil, fmt.Errorf("redaction key: %w", err)
+		}
+		key = bytes.TrimSpace(key)
+	}
+	p, err := redact.Load(text, key)
+	if err != nil {
+		return nil, fmt.Errorf("redaction %s: %w", c.Redaction, err)
+	}
+	return p, nil
 }
 
 // mount gives each part its paths.
@@ -162,19 +198,19 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // Trail returns the trail, for a program that holds it open through the server.
 func (s *Server) Trail() *trail.Trail { return s.trail }
 
-// refuse says why the server must not be reached at its address as it is.
-func (s *Server) refuse() error {
+// refuse says why the server must not be reached at an address as it is.
+func (s *Server) refuse(listen string) error {
 	safe := s.cfg.TLSCert != "" || s.cfg.BehindProxy
-	local := isLoopback(s.cfg.Listen)
+	local := isLoopback(listen)
 	switch {
 	case (s.cfg.TLSCert == "") != (s.cfg.TLSKey == ""):
 		return errors.New("listen: a TLS certificate and its key go together; give --tls-cert and --tls-key")
 	case local && !s.cfg.BehindProxy:
 		return nil
 	case !safe:
-		return fmt.Errorf("listen: %s can be reached from elsewhere, where keys would be read on the way; give --tls-cert and --tls-key, or --behind-proxy if a proxy in front speaks TLS", s.cfg.Listen)
+		return fmt.Errorf("listen: %s can be reached from elsewhere, where keys would be read on the way; give --tls-cert and --tls-key, or --behind-proxy if a proxy in front speaks TLS", listen)
 	case !s.book.State().Active(time.Now()):
-		return fmt.Errorf("listen: %s can be reached from elsewhere, but there is no key; make one first with evident key create --data %s", s.cfg.Listen, s.cfg.Dir)
+		return fmt.Errorf("listen: %s can be reached from elsewhere, but there is no key; make one first with evident key create --data %s", listen, s.cfg.Dir)
 	}
 	return nil
 }
@@ -182,7 +218,7 @@ func (s *Server) refuse() error {
 // Run serves until ctx ends, then lets requests come to their end. ready, if
 // not nil, is called with the address when it is reached there.
 func (s *Server) Run(ctx context.Context, ready func(addr net.Addr)) (err error) {
-	if err := s.refuse(); err != nil {
+	if err := s.refuse(s.cfg.Listen); err != nil {
 		return err
 	}
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.cfg.Listen)

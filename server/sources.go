@@ -17,8 +17,9 @@ type Source struct {
 	Name string `yaml:"name"` // such as okta/acme
 	Zone string `yaml:"zone"` // of times that come without one, such as Europe/Berlin; UTC if empty
 
-	Pull   *Pull   `yaml:"pull"`
-	Bucket *Bucket `yaml:"bucket"`
+	Pull   *Pull    `yaml:"pull"`
+	Bucket *Bucket  `yaml:"bucket"`
+	Syslog []Syslog `yaml:"syslog"`
 }
 
 // Pull is an API that is asked for its events.
@@ -31,6 +32,18 @@ type Pull struct {
 	Begin    time.Time         `yaml:"begin"`  // where a source begins that was never read; now if zero
 	Every    time.Duration     `yaml:"every"`
 	Lag      time.Duration     `yaml:"lag"` // how far back the second pass begins
+}
+
+// Syslog is an address at which syslog is listened for.
+type Syslog struct {
+	Listen   string        `yaml:"listen"`    // such as 127.0.0.1:6514
+	Over     string        `yaml:"over"`      // relp, tcp or udp
+	Cert     string        `yaml:"cert"`      // files in PEM; empty: no TLS
+	Key      string        `yaml:"key"`       //
+	ClientCA string        `yaml:"client-ca"` // who signs the certificates that senders must show; empty: they need none
+	Idle     time.Duration `yaml:"idle"`      // after which a silent connection is closed
+	MaxConns int           `yaml:"max-connections"`
+	MaxBytes int           `yaml:"max-bytes"` // of one message
 }
 
 // Auth is how a system is shown who asks. A secret is env:NAME or file:/path.

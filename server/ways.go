@@ -2,19 +2,27 @@ package server
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"sync"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+
 	"example.com/evident/intake"
 	"example.com/evident/intake/body"
 	"example.com/evident/intake/bucket"
 	"example.com/evident/intake/hec"
+	"example.com/evident/intake/otlp"
 	"example.com/evident/intake/poll"
 	"example.com/evident/intake/several"
+	"example.com/evident/intake/syslog"
 	"example.com/evident/source"
 	"example.com/evident/source/all"
 	"example.com/evident/state"
@@ -57,20 +65,57 @@ func (s *Server) openWays() (err error) {
 	}
 	for i := range s.cfg.Sources {
 		c := &s.cfg.Sources[i]
-		for _, add := range []func(*Source) error{w.addPull, w.addBucket} {
+		for _, add := range []func(*Source) error{w.addPull, w.addBucket, w.addSyslog} {
 			if err := add(c); err != nil {
 				return fmt.Errorf("source %s: %w", c.Name, err)
 			}
 		}
 	}
-	return nil
+	return w.addOTLP()
 }
 
 // mount gives the ways in over HTTP their paths.
 func (w *ways) mount(mux *http.ServeMux) {
 	a := w.server.api
-	mux.Handle("/services/collector", a.Way(hec.New(hec.Config{Intake: w.intake, Bodies: w.bodies, Admit: a.Admit, Healthy: w.server.trail.Failed, Took: w.took}), "hec"))
-	mux.Handle("/services/collector/", a.Way(hec.New(hec.Config{Intake: w.intake, Bodies: w.bodies, Admit: a.Admit, Healthy: w.server.trail.Failed, Took: w.took}), "hec"))
+	collector := a.Way(hec.New(hec.Config{Intake: w.intake, Bodies: w.bodies, Admit: a.Admit, Healthy: w.server.trail.Failed, Took: w.took}), "hec")
+	mux.Handle("/services/collector", collector)
+	mux.Handle("/services/collector/", collector)
+	mux.Handle("/v1/logs", a.Way(otlp.New(w.otlp()), "otlp"))
+}
+
+func (w *ways) otlp() otlp.Config {
+	return otlp.Config{Intake: w.intake, Bodies: w.bodies, Admit: w.server.api.Admit, Took: w.took}
+}
+
+// addOTLP serves OTLP over gRPC at an address of its own, with the server's
+// certificate.
+func (w *ways) addOTLP() error {
+	c := &w.server.cfg
+	if c.OTLPGRPC == "" {
+		return nil
+	}
+	if err := w.server.refuse(c.OTLPGRPC); err != nil {
+		return fmt.Errorf("otlp-grpc: %w", err)
+	}
+	var options []grpc.ServerOption
+	if c.TLSCert != "" {
+		cert, err := credentials.NewServerTLSFromFile(c.TLSCert, c.TLSKey)
+		if err != nil {
+			return fmt.Errorf("otlp-grpc: %w", err)
+		}
+		options = append(options, grpc.Creds(cert))
+	}
+	w.run = append(w.run, func(ctx context.Context) error {
+		ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.OTLPGRPC)
+		if err != nil {
+			return fmt.Errorf("listen for OTLP: %w", err)
+		}
+		s := otlp.NewServer(w.otlp(), options...)
+		stop := context.AfterFunc(ctx, s.GracefulStop)
+		defer stop()
+		return s.Serve(ln)
+	})
+	return nil
 }
 
 func (w *ways) took(bytes int, t several.Taken) {
@@ -163,6 +208,77 @@ func (w *ways) addBucket(c *Source) error {
 	})
 	w.run = append(w.run, func(ctx context.Context) error { k.Run(ctx); return nil })
 	return nil
+}
+
+func (w *ways) addSyslog(c *Source) error {
+	zone, err := c.zone()
+	if err != nil {
+		return err
+	}
+	for i := range c.Syslog {
+		s := &c.Syslog[i]
+		secure, err := s.tls()
+		if err != nil {
+			return fmt.Errorf("syslog %s: %w", s.Listen, err)
+		}
+		l, err := syslog.New(syslog.Config{
+			Intake: w.intake, Trail: w.server.trail, Source: c.Name, RELP: s.Over == "relp", TLS: secure, Zone: zone,
+			MaxBytes: s.MaxBytes, MaxConns: s.MaxConns, Idle: s.Idle, Log: w.server.log,
+		})
+		if err != nil {
+			return err
+		}
+		w.status = append(w.status, func() api.ConnectorStatus {
+			n := l.Counts()
+			return api.ConnectorStatus{Source: c.Name, Way: "syslog", Stream: s.Over + " " + s.Listen, Accepted: int(n.Messages - n.Resent), Duplicates: int(n.Resent), Unmapped: int(n.Unmapped), Skipped: int(n.Dropped + n.DroppedBySystem + n.Lost + n.Missing)}
+		})
+		w.run = append(w.run, func(ctx context.Context) error { return s.serve(ctx, l) })
+	}
+	return nil
+}
+
+// serve listens until ctx ends.
+func (s *Syslog) serve(ctx context.Context, l *syslog.Listener) error {
+	if s.Over == "udp" {
+		conn, err := (&net.ListenConfig{}).ListenPacket(ctx, "udp", s.Listen)
+		if err != nil {
+			return fmt.Errorf("listen for syslog: %w", err)
+		}
+		return l.ServePackets(ctx, conn.(*net.UDPConn))
+	}
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Listen)
+	if err != nil {
+		return fmt.Errorf("listen for syslog: %w", err)
+	}
+	return l.Serve(ctx, ln)
+}
+
+// tls returns how streams are encrypted; nil: they are not.
+func (s *Syslog) tls() (*tls.Config, error) {
+	switch {
+	case s.Over != "relp" && s.Over != "tcp" && s.Over != "udp":
+		return nil, fmt.Errorf("over: found %q; expected relp, tcp or udp", s.Over)
+	case s.Cert == "" && s.Key == "" && s.ClientCA == "":
+		return nil, nil
+	case s.Over == "udp":
+		return nil, errors.New("cert: there is no TLS over udp")
+	}
+	cert, err := tls.LoadX509KeyPair(s.Cert, s.Key)
+	if err != nil {
+		return nil, err
+	}
+	c := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	if s.ClientCA != "" {
+		pem, err := os.ReadFile(s.ClientCA)
+		if err != nil {
+			return nil, err
+		}
+		c.ClientCAs, c.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
+		if !c.ClientCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("client-ca: %s holds no certificate in PEM", s.ClientCA)
+		}
+	}
+	return c, nil
 }
 
 // start runs what runs beside the server until ctx ends. The function that it

@@ -15,7 +15,7 @@ import (
 const defaultListen = "127.0.0.1:8080"
 
 // serveOptions are the names of flags that --config may hold.
-var serveOptions = []string{"data", "listen", "tls-cert", "tls-key", "behind-proxy", "origin"}
+var serveOptions = []string{"data", "listen", "tls-cert", "tls-key", "behind-proxy", "origin", "otlp-grpc", "redaction", "redaction-key"}
 
 func newServeCommand(g *global) *cobra.Command {
 	var config string
@@ -70,6 +70,9 @@ listened for; docs/connectors.md says how:
 	f.StringVar(&c.TLSCert, "tls-cert", "", "file with the certificate, PEM")
 	f.StringVar(&c.TLSKey, "tls-key", "", "file with its private key, PEM")
 	f.BoolVar(&c.BehindProxy, "behind-proxy", false, "a proxy in front speaks TLS")
+	f.StringVar(&c.OTLPGRPC, "otlp-grpc", "", "address to serve OTLP over gRPC at, such as 127.0.0.1:4317; over HTTP it is always there")
+	f.StringVar(&c.Redaction, "redaction", "", "file with the policy of what is masked (docs/redaction.md); the built-in rules if empty")
+	f.StringVar(&c.RedactionKey, "redaction-key", "", "file with the key that tokens are made with")
 	f.StringVar(&c.Origin, "origin", "", "name of a trail that is made now, such as evident.example.com; its keys carry it for ever")
 	cmd.MarkFlagDirname("data")
 	cmd.MarkFlagFilename("config", "yaml", "yml")

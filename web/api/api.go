@@ -19,6 +19,7 @@ import (
 	"example.com/evident/intake"
 	"example.com/evident/intake/acts"
 	intakehttp "example.com/evident/intake/http"
+	"example.com/evident/redact"
 	"example.com/evident/trail"
 )
 
@@ -35,9 +36,11 @@ type Config struct {
 	Owner event.Actor
 	// Connectors, if set, says how those do that fetch or listen.
 	Connectors func() []ConnectorStatus
-	Version    string
-	Log        *slog.Logger     // nil: nothing is logged
-	Now        func() time.Time // nil: time.Now
+	// Redacted, if set, says how many values were masked, by source and rule.
+	Redacted func() []redact.Count
+	Version  string
+	Log      *slog.Logger     // nil: nothing is logged
+	Now      func() time.Time // nil: time.Now
 }
 
 // An API answers requests.
@@ -51,6 +54,7 @@ type API struct {
 	log        *slog.Logger
 	now        func() time.Time
 	connectors func() []ConnectorStatus
+	redacted   func() []redact.Count
 	ids        *requestIDs
 	origin     *http.CrossOriginProtection
 	metrics    *metrics
@@ -74,7 +78,7 @@ func New(c Config) (*API, error) {
 	}
 	a := &API{
 		trail: c.Trail, index: c.Index, book: c.Book, open: c.Open, owner: &Caller{Scope: everything, Actor: c.Owner},
-		version: c.Version, log: c.Log, now: c.Now, connectors: c.Connectors, ids: newRequestIDs(), origin: http.NewCrossOriginProtection(),
+		version: c.Version, log: c.Log, now: c.Now, connectors: c.Connectors, redacted: c.Redacted, ids: newRequestIDs(), origin: http.NewCrossOriginProtection(),
 	}
 	a.metrics = newMetrics(a)
 	a.events = intakehttp.New(intakehttp.Config{

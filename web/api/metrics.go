@@ -52,7 +52,29 @@ func newMetrics(a *API) *metrics {
 		}),
 		gauge("evident_index_records", "Records that search has taken in.", func() float64 { return float64(a.index.Size()) }),
 	)
+	m.registry.MustRegister(redactions{a})
 	return m
+}
+
+// redactions are the counts of the policy that masks, by rule. Rules are named by
+// whoever runs the server.
+type redactions struct{ api *API }
+
+var redactedTotal = prometheus.NewDesc("evident_redacted_values_total", "Values that were masked or tokenised, by rule.", []string{"rule"}, nil)
+
+func (r redactions) Describe(to chan<- *prometheus.Desc) { to <- redactedTotal }
+
+func (r redactions) Collect(to chan<- prometheus.Metric) {
+	if r.api.redacted == nil {
+		return
+	}
+	byRule := map[string]uint64{}
+	for _, c := range r.api.redacted() {
+		byRule[c.Rule] += c.N
+	}
+	for rule, n := range byRule {
+		to <- prometheus.MustNewConstMetric(redactedTotal, prometheus.CounterValue, float64(n), rule)
+	}
 }
 
 func (m *metrics) answered(route, method string, code int, took time.Duration) {

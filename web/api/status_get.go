@@ -59,7 +59,10 @@ type SourceStatus struct {
 	LastAt         *time.Time `json:"last_at,omitempty"`
 	LastOccurredAt *time.Time `json:"last_occurred_at,omitempty"`
 	// Unmapped is how many of the records keep what no mapping understood.
-	Unmapped   uint64            `json:"unmapped"`
+	Unmapped uint64 `json:"unmapped"`
+	// Masked is how many values the policy has masked or tokenised in this run of
+	// the server.
+	Masked     uint64            `json:"masked"`
 	Connectors []ConnectorStatus `json:"connectors,omitempty"`
 }
 
@@ -127,6 +130,13 @@ func (a *API) Status(ctx context.Context) (Status, error) {
 		for _, c := range connectors {
 			if c.Source == name {
 				src.Connectors = append(src.Connectors, c)
+			}
+		}
+		if a.redacted != nil {
+			for _, c := range a.redacted() {
+				if c.Source == name {
+					src.Masked += c.N
+				}
 			}
 		}
 		s.Sources = append(s.Sources, src)

@@ -141,7 +141,9 @@ type SourceStatus struct {
 	LastAt  time.Time // when it was recorded
 	LastSeq uint64
 	// Unmapped is how many of the records keep what no mapping understood.
-	Unmapped   uint64
+	Unmapped uint64
+	// Masked is how many values the policy has masked in this run of the server.
+	Masked     uint64
 	Connectors []ConnectorStatus
 }
 
