@@ -43,7 +43,8 @@ type changed struct {
 // Diff returns what differs between two states as a JSON object: changes, each
 // with its path and the value before and after, and more, how many there are
 // beyond those listed. Arrays are compared as sets: order says nothing in most
-// of what systems list. What is no JSON is compared as text. It is deterministic.
+// of what systems list. What is no JSON is compared as text. Values that
+// are secret by their names are not shown. It is deterministic.
 func Diff(before, after []byte) json.RawMessage {
 	d := diff{Changes: []changed{}}
 	d.compare("", decode(before), decode(after), 0)
@@ -82,9 +83,51 @@ func encoded(v any) []byte {
 	return b
 }
 
+// hidden stands in a diff for what is secret by its name: a diff says that it
+// changed, and not what it is.
+const hidden = "[secret]"
+
+// secretNames are parts of names, in lower case, below which nothing is shown.
+var secretNames = []string{"password", "passwd", "secret", "token", "apikey", "api_key", "privatekey", "private_key", "credential", "environment", "connectionstring"}
+
+func isSecret(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(secretNames, func(part string) bool { return strings.Contains(name, part) })
+}
+
+// masked returns v without what is secret by its name.
+func masked(v any, depth int) any {
+	switch v := v.(type) {
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		named, _ := v["name"].(string)
+		for name, of := range v {
+			switch {
+			case of == nil:
+				out[name] = nil
+			case depth > maxDiffDepth, isSecret(name), name == "value" && isSecret(named):
+				out[name] = hidden
+			default:
+				out[name] = masked(of, depth+1)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = masked(v[i], depth+1)
+		}
+		return out
+	}
+	return v
+}
+
 // shown is a value as a diff shows it: itself, or the beginning of its text.
-func shown(v any) json.RawMessage {
-	b := encoded(v)
+func shown(path string, v any) json.RawMessage {
+	if v != nil && slices.ContainsFunc(strings.Split(path, "/"), isSecret) {
+		return encoded(hidden)
+	}
+	b := encoded(masked(v, 0))
 	if len(b) <= maxValueBytes {
 		return b
 	}
@@ -116,7 +159,7 @@ func (d *diff) compare(path string, before, after any, depth int) {
 		return
 	}
 	if !bytes.Equal(encoded(before), encoded(after)) {
-		d.add(changed{Path: path, From: shown(before), To: shown(after)})
+		d.add(changed{Path: path, From: shown(path, before), To: shown(path, after)})
 	}
 }
 
@@ -148,13 +191,13 @@ func (d *diff) elements(path string, s, t []any) {
 	for _, v := range s {
 		e := string(encoded(v))
 		if count[e]--; count[e] < 0 {
-			c.Removed = append(c.Removed, shown(v))
+			c.Removed = append(c.Removed, shown(path, v))
 		}
 	}
 	for _, v := range t {
 		if e := string(encoded(v)); count[e] > 0 {
 			count[e]--
-			c.Added = append(c.Added, shown(v))
+			c.Added = append(c.Added, shown(path, v))
 		}
 	}
 	for _, list := range []*[]json.RawMessage{&c.Added, &c.Removed} {

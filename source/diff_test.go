@@ -23,6 +23,9 @@ func TestDiff(t *testing.T) {
 	f(`not JSON`, `{"a":1}`, `{"changes":[{"path":"","from":"not JSON","to":{"a":1}}]}`)
 	f(`{} {}`, `{}`, `{"changes":[{"path":"","from":"{} {}","to":{}}]}`)
 	f(`"`+strings.Repeat("x", 600)+`"`, `1`, `{"changes":[{"path":"","from":"\"`+strings.Repeat("x", 511)+`…","to":1}]}`)
+	f(`{"masterUserPassword":"a","tokens":null}`, `{"masterUserPassword":"b","tokens":["t"]}`, `{"changes":[{"path":"/masterUserPassword","from":"[secret]","to":"[secret]"},{"path":"/tokens","from":null,"to":"[secret]"}]}`)
+	f(`{"environment":{"variables":{"A":"1"}}}`, `{"environment":{"variables":{"A":"2"}}}`, `{"changes":[{"path":"/environment/variables/A","from":"[secret]","to":"[secret]"}]}`)
+	f(`[]`, `[{"env":[{"name":"DB_PASSWORD","value":"x"},{"name":"A","value":"y"}]}]`, `{"changes":[{"path":"","added":[{"env":[{"name":"DB_PASSWORD","value":"[secret]"},{"name":"A","value":"y"}]}]}]}`)
 	many := `{"` + strings.Repeat("x", 3) + `":0`
 	for i := range 60 {
 		many += `,"k` + strings.Repeat("i", i+1) + `":1`

@@ -6,6 +6,7 @@ import (
 
 	"example.com/evident/source"
 	"example.com/evident/source/awscloudtrail"
+	"example.com/evident/source/awsconfig"
 	"example.com/evident/source/azureactivity"
 	"example.com/evident/source/entraaudit"
 	"example.com/evident/source/entrasignin"
@@ -33,6 +34,7 @@ var Kinds = []source.Kind{
 	github.Kind,
 	linux.Kind,
 	hrroster.Kind,
+	awsconfig.Kind,
 }
 
 // Lookup returns the kind called name.

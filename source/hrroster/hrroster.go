@@ -27,7 +27,7 @@
 // of the person's account there. A date such as 03/04/2026 is kept as it is.
 //
 // Every row is an event: person.terminate if its status says that the person has
-// left, otherwise person.record. The id is of its bytes: an unchanged row of the
+// left, person.hire if that they have not begun yet, otherwise person.record. The id is of its bytes: an unchanged row of the
 // next export is a duplicate, a changed one a new event that says in detail.diff
 // what differs. The category is account, the outcome success, and the actor the
 // roster itself: who changed it does not stand in it.
