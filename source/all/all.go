@@ -18,6 +18,7 @@ import (
 	"example.com/evident/source/linux"
 	"example.com/evident/source/log"
 	"example.com/evident/source/okta"
+	"example.com/evident/source/postgres"
 )
 
 // Kinds is in the order in which documentation shows them.
@@ -33,6 +34,7 @@ var Kinds = []source.Kind{
 	okta.Kind,
 	github.Kind,
 	linux.Kind,
+	postgres.Kind,
 	hrroster.Kind,
 	awsconfig.Kind,
 }
