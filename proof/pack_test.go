@@ -3,8 +3,6 @@ package proof_test
 import (
 	"bytes"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"strings"
 	"testing"
@@ -156,26 +154,4 @@ func TestOddButGood(t *testing.T) {
 			}
 		})
 	}
-}
-
-// BenchmarkVerifyPack verifies a pack of whole records of about 1.1 KB.
-func BenchmarkVerifyPack(b *testing.B) {
-	const n = 5000
-	p := goodPlan()
-	usual := p.records[5]
-	usual.detail = `{"pad":"` + strings.Repeat("x", 300) + `","tags":["a","b"],"a":1,"b":2,"c":3,"d":{"e":true,"f":null,"g":{}},"h":"","i":"","j":"","k":"","l":"","m":"","n":""}`
-	p.records, p.seals, p.records2 = nil, nil, map[int]disclose{}
-	for i := range n {
-		r := usual
-		r.id = fmt.Sprint("e", i)
-		p.records = append(p.records, r)
-		p.records2[i] = whole
-	}
-	_, zip := p.build(b)
-	for b.Loop() {
-		if err := proof.VerifyPack(asZip(zip), "pack.zip", nil, io.Discard); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "records/s")
 }
