@@ -90,7 +90,9 @@ const hidden = "[secret]"
 // secretNames are parts of names, in lower case, below which nothing is shown.
 var secretNames = []string{"password", "passwd", "secret", "token", "apikey", "api_key", "privatekey", "private_key", "credential", "environment", "connectionstring"}
 
-func isSecret(name string) bool {
+// IsSecret reports whether what has this name is not to be shown: a password, a
+// token, an environment.
+func IsSecret(name string) bool {
 	name = strings.ToLower(name)
 	return slices.ContainsFunc(secretNames, func(part string) bool { return strings.Contains(name, part) })
 }
@@ -105,7 +107,7 @@ func masked(v any, depth int) any {
 			switch {
 			case of == nil:
 				out[name] = nil
-			case depth > maxDiffDepth, isSecret(name), name == "value" && isSecret(named):
+			case depth > maxDiffDepth, IsSecret(name), name == "value" && IsSecret(named):
 				out[name] = hidden
 			default:
 				out[name] = masked(of, depth+1)
@@ -124,7 +126,7 @@ func masked(v any, depth int) any {
 
 // shown is a value as a diff shows it: itself, or the beginning of its text.
 func shown(path string, v any) json.RawMessage {
-	if v != nil && slices.ContainsFunc(strings.Split(path, "/"), isSecret) {
+	if v != nil && slices.ContainsFunc(strings.Split(path, "/"), IsSecret) {
 		return encoded(hidden)
 	}
 	b := encoded(masked(v, 0))

@@ -19,6 +19,7 @@ import (
 	"example.com/evident/source/log"
 	"example.com/evident/source/okta"
 	"example.com/evident/source/postgres"
+	"example.com/evident/source/snapshot"
 )
 
 // Kinds is in the order in which documentation shows them.
@@ -37,6 +38,7 @@ var Kinds = []source.Kind{
 	postgres.Kind,
 	hrroster.Kind,
 	awsconfig.Kind,
+	snapshot.Kind,
 }
 
 // Lookup returns the kind called name.
