@@ -24,6 +24,7 @@ var mayImport = map[string]string{
 	"source/all":         "source source/*",
 	"source/sourcetest":  "event source proof",
 	"redact":             "event",
+	"identity":           "event proof filter",
 	"state":              "event proof",
 	"internal/durable":   "",
 	"trail":              "proof internal/durable",

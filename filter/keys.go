@@ -21,6 +21,8 @@ const (
 	From    Kind = "from"    // this time or later
 	Until   Kind = "until"   // before this time
 	Day     Kind = "day"     // from this midnight until the next, in UTC
+	Person  Kind = "person"  // somebody, of whom no record knows: see person.go
+	Ended   Kind = "ended"   // a pattern of the last day of people
 )
 
 // A Key is what can stand before the colon.
@@ -52,9 +54,13 @@ var keys = []Key{
 	{"actor.email", []string{"/actor/email"}, Pattern, nil, "mail address of the actor", "actor.email:*@acme.example"},
 	{"actor.name", []string{"/actor/name"}, Pattern, nil, "name of the actor", `actor.name:"Alice Smith"`},
 	{"actor.role", []string{"/actor/role"}, Pattern, nil, "role in which the actor acted", "actor.role:*admin*"},
+	{"actor.ident", []string{"/actor/id", "/actor/email"}, Pattern, nil, "id or mail address of the actor, not the name, which some choose freely", "actor.ident:alice@acme.example"},
 	{"actor.type", []string{"/actor/type"}, Word, actorTypes, "what kind of actor", "actor.type:service"},
 	{"session", []string{"/actor/session"}, Pattern, nil, "session of the actor", "session:s-77"},
 	{"mfa", []string{"/actor/mfa"}, Word, booleans, "whether a second factor was used, where the source says so", "mfa:false"},
+
+	{keyPerson, []string{keyPerson}, Person, nil, "it was done by an account of this person: id on the roster, mail address, name or account", "person:alice@acme.example"},
+	{keyEnded, []string{keyEnded}, Ended, nil, "it was done by somebody after their end date, whose last day is this", "person.ended:2026-03-*"},
 
 	{"action", []string{"action"}, Action, nil, "what was done", "action:role.*"},
 	{"native", []string{"/native_action"}, Pattern, nil, "what the source calls it", "native:AttachUserPolicy"},
@@ -100,7 +106,7 @@ var keys = []Key{
 // synonyms are keys of other tools, for "did you mean".
 var synonyms = map[string]string{
 	"user": "actor", "username": "actor", "by": "actor", "who": "actor", "author": "actor", "principal": "actor",
-	"email": "actor.email", "role": "actor.role", "type": "actor.type",
+	"email": "actor.email", "human": "person", "ended": "person.ended", "terminated": "person.ended", "after_end": "person.ended", "role": "actor.role", "type": "actor.type",
 	"event": "action", "verb": "action", "operation": "action",
 	"status": "outcome", "result": "outcome", "error": "code",
 	"resource": "target", "object": "target", "to": "target",

@@ -35,6 +35,8 @@ var operators = map[Kind]operator{
 	From:     {[]string{opFrom}, parseFrom, printTime},
 	Until:    {[]string{opUntil}, parseUntil, printTime},
 	Day:      {nil, parseDay, nil}, // it is all of from and until, and printed as these
+	Person:   {[]string{opIs}, parsePerson, printIs},
+	Ended:    {[]string{opIs}, parseEnded, printIs},
 	freeText: {[]string{opText}, parseText, printText},
 }
 

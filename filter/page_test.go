@@ -74,6 +74,10 @@ func valueNames(kind string) string {
 		return "`kind/name`, pattern"
 	case filter.Action:
 		return "`noun.verb`, pattern"
+	case filter.Person:
+		return "a person"
+	case filter.Ended:
+		return "`true`, date or pattern"
 	case filter.Network:
 		return "address, network or pattern"
 	}
