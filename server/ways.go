@@ -18,6 +18,7 @@ import (
 	"example.com/evident/intake"
 	"example.com/evident/intake/body"
 	"example.com/evident/intake/bucket"
+	"example.com/evident/intake/bulk"
 	"example.com/evident/intake/hec"
 	"example.com/evident/intake/otlp"
 	"example.com/evident/intake/poll"
@@ -80,6 +81,10 @@ func (w *ways) mount(mux *http.ServeMux) {
 	collector := a.Way(hec.New(hec.Config{Intake: w.intake, Bodies: w.bodies, Admit: a.Admit, Healthy: w.server.trail.Failed, Took: w.took}), "hec")
 	mux.Handle("/services/collector", collector)
 	mux.Handle("/services/collector/", collector)
+	elastic := a.Way(bulk.New(bulk.Config{Intake: w.intake, Bodies: w.bodies, Admit: a.Admit, Prefix: bulk.Prefix, Took: w.took}), "bulk")
+	for _, path := range []string{bulk.Prefix, bulk.Prefix + "/", "POST /_bulk", "PUT /_bulk", "POST /{index}/_bulk", "PUT /{index}/_bulk"} {
+		mux.Handle(path, elastic)
+	}
 	mux.Handle("/v1/logs", a.Way(otlp.New(w.otlp()), "otlp"))
 }
 
