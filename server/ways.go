@@ -82,7 +82,7 @@ func (w *ways) mount(mux *http.ServeMux) {
 	mux.Handle("/services/collector", collector)
 	mux.Handle("/services/collector/", collector)
 	elastic := a.Way(bulk.New(bulk.Config{Intake: w.intake, Bodies: w.bodies, Admit: a.Admit, Prefix: bulk.Prefix, Took: w.took}), "bulk")
-	for _, path := range []string{bulk.Prefix, bulk.Prefix + "/", "POST /_bulk", "PUT /_bulk", "POST /{index}/_bulk", "PUT /{index}/_bulk"} {
+	for _, path := range []string{bulk.Prefix, bulk.Prefix + "/", "POST /_bulk", "PUT /_bulk"} {
 		mux.Handle(path, elastic)
 	}
 	mux.Handle("/v1/logs", a.Way(otlp.New(w.otlp()), "otlp"))
