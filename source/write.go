@@ -143,7 +143,7 @@ func Time(s string) (t time.Time, ok bool) {
 	}
 	t, err := time.Parse(layout, s)
 	if err != nil {
-		t, err = time.Parse(strings.TrimSuffix(layout, "Z07:00"), s)
+		t, err = time.Parse(strings.TrimSuffix(layout, "Z07:00"), strings.TrimSuffix(s, " UTC"))
 	}
 	if err != nil {
 		t, err = time.Parse(strings.TrimSuffix(layout, "Z07:00")+" -0700", strings.TrimSuffix(s, " UTC"))

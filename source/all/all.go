@@ -12,6 +12,8 @@ import (
 	"example.com/evident/source/entrasignin"
 	"example.com/evident/source/gcpaudit"
 	"example.com/evident/source/github"
+	"example.com/evident/source/gitlab"
+	"example.com/evident/source/googleworkspace"
 	"example.com/evident/source/hrroster"
 	"example.com/evident/source/json"
 	"example.com/evident/source/kubernetesaudit"
@@ -31,9 +33,11 @@ var Kinds = []source.Kind{
 	azureactivity.Kind,
 	entrasignin.Kind,
 	entraaudit.Kind,
+	googleworkspace.Kind,
 	kubernetesaudit.Kind,
 	okta.Kind,
 	github.Kind,
+	gitlab.Kind,
 	linux.Kind,
 	postgres.Kind,
 	hrroster.Kind,

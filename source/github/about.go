@@ -34,7 +34,7 @@ func (h *hook) about(e *event.Event, d *source.Detail) {
 		for _, name := range []string{"conclusion", "status", "event", "head_sha", "head_branch", "path", "run_number", "run_attempt", "run_id", "workflow_id", "workflow_name", "runner_name"} {
 			d.Scalar(name, source.Member(h.run, name))
 		}
-		e.Why.Ticket = first(e.Why.Ticket, ticket(source.MemberText(h.run, "display_title")), ticket(source.MemberText(h.run, "head_branch")))
+		e.Why.Ticket = first(e.Why.Ticket, source.Ticket(source.MemberText(h.run, "display_title")), source.Ticket(source.MemberText(h.run, "head_branch")))
 	case "deployment", "deployment_status", "deployment_review", "deployment_protection_rule":
 		deploymentDetail(e, d, h.deployment, h.status)
 	case "branch_protection_rule", "repository_ruleset":
@@ -59,7 +59,7 @@ func (h *hook) aboutPush(e *event.Event, d *source.Detail) {
 		if n++; n <= maxCommits {
 			shas = append(shas, source.MemberText(c, "id"))
 		}
-		e.Why.Ticket = first(e.Why.Ticket, ticket(line(source.MemberText(c, "message"))))
+		e.Why.Ticket = first(e.Why.Ticket, source.Ticket(line(source.MemberText(c, "message"))))
 	}
 	d.Scalar("commits", strconv.AppendInt(nil, int64(n), 10))
 	d.Texts("commit_shas", shas)
@@ -171,7 +171,7 @@ func deploymentDetail(e *event.Event, d *source.Detail, deployment, status []byt
 		e.Outcome = verdict(e.OutcomeCode)
 		d.Text("state", e.OutcomeCode)
 	}
-	e.Why.Ticket = first(ticket(source.MemberText(deployment, "description")), ticket(source.MemberText(deployment, "ref")))
+	e.Why.Ticket = first(source.Ticket(source.MemberText(deployment, "description")), source.Ticket(source.MemberText(deployment, "ref")))
 }
 
 // line is the first line of a message.

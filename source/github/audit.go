@@ -370,7 +370,7 @@ func (n *entry) pull() string {
 func (n *entry) why(e *event.Event) {
 	e.Why.Change = n.pull()
 	if e.Why.Change != "" {
-		e.Why.Ticket = first(ticket(n.pullTitle), ticket(n.headBranch))
+		e.Why.Ticket = first(source.Ticket(n.pullTitle), source.Ticket(n.headBranch))
 	}
 	e.Why.Reason = n.reason
 }

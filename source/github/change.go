@@ -75,7 +75,7 @@ func mapCommit(raw []byte, now time.Time) (event.Event, error) {
 // pushed is a commit that no merged pull request holds.
 func (c *change) pushed(e *event.Event, d *source.Detail) {
 	e.OutcomeCode, e.OutcomeReason = "direct_push", "no merged pull request holds this commit"
-	e.Why.Ticket = ticket(line(c.message))
+	e.Why.Ticket = source.Ticket(line(c.message))
 	d.Flag("direct_push", true)
 	if who := readPerson(source.Member(c.push, "actor")); who.login != "" || who.id != "" {
 		e.Actor = who.actor()
@@ -112,7 +112,7 @@ func (c *change) merged(e *event.Event, d *source.Detail) {
 	p := c.pull
 	e.Actor = p.mergedBy.actor()
 	e.Why.Change = p.name()
-	e.Why.Ticket = first(p.ticket(), ticket(line(c.message)))
+	e.Why.Ticket = first(p.ticket(), source.Ticket(line(c.message)))
 	addTarget(&e.Targets, p.target())
 	valid, others := c.approvals()
 	var by, ids []string

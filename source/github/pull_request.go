@@ -61,7 +61,7 @@ func (p *pull) name() string {
 	return p.repo + "#" + p.number
 }
 
-func (p *pull) ticket() string { return first(ticket(p.title), ticket(p.headRef)) }
+func (p *pull) ticket() string { return first(source.Ticket(p.title), source.Ticket(p.headRef)) }
 
 func (p *pull) target() event.Target {
 	return event.Target{Type: "pull_request", ID: p.name(), Name: p.title}

@@ -1,4 +1,4 @@
-package github
+package source
 
 import "regexp"
 
@@ -10,10 +10,12 @@ var ticketKey = regexp.MustCompile(`(?:^|[^A-Za-z0-9_])([A-Z][A-Z0-9]{1,9})-([1-
 var notTickets = map[string]bool{"UTF": true, "SHA": true, "ISO": true, "RFC": true, "CVE": true, "HTTP": true, "TLS": true, "AES": true, "RSA": true,
 	"MD": true, "IPV": true, "CWE": true, "GHSA": true, "ES": true, "US": true, "EU": true, "COVID": true, "PEP": true, "ECMA": true, "ANSI": true}
 
-// ticket returns the first key of a ticket in s, or "".
-func ticket(s string) string {
-	if len(s) > 1<<10 {
-		s = s[:1<<10]
+// Ticket returns the first key of a ticket, such as OPS-12, in the title of a
+// change or the name of a branch, or "".
+func Ticket(s string) string {
+	const maxBytes = 1 << 10
+	if len(s) > maxBytes {
+		s = s[:maxBytes]
 	}
 	for _, m := range ticketKey.FindAllStringSubmatch(s, 8) {
 		if !notTickets[m[1]] {
