@@ -35,8 +35,8 @@
 // Outcome: no status, an empty one, or code 0 mean success; 7 (PERMISSION_DENIED)
 // denied, as does everything in a Policy Denied log, and a call without a status
 // whose authorizationInfo refused every permission in so many words; any other
-// code failure, 16 (UNAUTHENTICATED) too. A loginFailure is a failure. An entry
-// with operation.first says that an operation was accepted, its last one what
+// code failure, 16 (UNAUTHENTICATED) too. A loginFailure is a failure, and sign-ins
+// that Google blocked (suspiciousLogin) are denied. An entry with operation.first says that an operation was accepted, its last one what
 // came of it.
 //
 // Actions that controls and detections ask about have a name of Evident's own,
@@ -65,6 +65,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"time"
 
 	"example.com/evident/event"
@@ -186,8 +187,13 @@ func (r *record) outcome() (o event.Outcome, code, reason string) {
 		return event.Denied, code, reason
 	case code != "":
 		return event.Failure, code, reason
-	case shortMethod(r.service, r.method) == "loginFailure":
+	}
+	switch method := shortMethod(r.service, r.method); {
+	case r.service != "login.googleapis.com":
+	case method == "loginFailure":
 		return event.Failure, code, reason
+	case strings.HasPrefix(method, "suspicious"), strings.HasSuffix(method, "Blocked"):
+		return event.Denied, code, reason
 	}
 	return event.Success, code, reason
 }

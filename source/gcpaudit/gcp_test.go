@@ -129,6 +129,8 @@ func TestOutcomes(t *testing.T) {
 	f(event.Success, "activity", object{"authorizationInfo": []object{{"granted": false}, {"granted": true}}})
 	f(event.Success, "activity", object{"authorizationInfo": []object{{"permission": "x"}}})
 	f(event.Failure, "data_access", object{"serviceName": "login.googleapis.com", "methodName": "google.login.LoginService.loginFailure"})
+	f(event.Denied, "data_access", object{"serviceName": "login.googleapis.com", "methodName": "google.login.LoginService.suspiciousLogin"})
+	f(event.Success, "data_access", object{"serviceName": "login.googleapis.com", "methodName": "google.login.LoginService.loginSuccess"})
 }
 
 func TestActors(t *testing.T) {
