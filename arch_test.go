@@ -25,7 +25,7 @@ var mayImport = map[string]string{
 	"source/sourcetest":  "event source proof",
 	"redact":             "event",
 	"identity":           "event proof filter",
-	"state":              "event proof",
+	"state":              "event identity proof",
 	"internal/durable":   "",
 	"trail":              "proof internal/durable",
 	"index":              "event proof filter trail index/*",

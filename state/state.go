@@ -1,6 +1,6 @@
 // Package state folds the trail's own records, those of source evident, into
 // what is in force: the API keys, who made and revoked them, and how far each
-// source was read.
+// source was read, and which accounts somebody has linked to a person.
 //
 // There is no table behind it. The same records give the same State, on any
 // machine; a State is thrown away and folded again whenever that is easier.
@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"example.com/evident/event"
+	"example.com/evident/identity"
 )
 
 // Source is the source of the trail's own records. No sender may name it.
@@ -45,12 +46,13 @@ func FromBody(seq uint64, body []byte) (Record, error) {
 type State struct {
 	Next uint64 // every record of source evident below it is in the State
 	keys map[string]Key
-
+	// links is what is in force of whose accounts are, each person and account once.
+	links   []identity.Link
 	cursors map[stream]Cursor
 }
 
 // actions lists what changes a State, for Concerns and Apply.
-var actions = []string{ActionKeyCreate, ActionKeyRevoke, ActionCursorMove}
+var actions = []string{ActionKeyCreate, ActionKeyRevoke, ActionCursorMove, ActionPersonLink, ActionPersonUnlink}
 
 // Concerns reports whether records of this action can change a State, so that
 // a reader may pass over whole segments that hold none of them.
@@ -80,6 +82,10 @@ func Apply(s State, r Record) (State, error) {
 	case ActionCursorMove:
 		next.cursors = clone(s.cursors)
 		err = next.moveCursor(r)
+	case ActionPersonLink:
+		err = next.linkPerson(r)
+	case ActionPersonUnlink:
+		err = next.unlinkPerson(r)
 	}
 	if err != nil {
 		return s, fmt.Errorf("record %d: %w", r.Seq, err)
