@@ -77,9 +77,11 @@
 // GitHub's objects hold counts of stars and open issues, and the same change,
 // fetched twice, would be two.
 //
-// Pull needs the settings "org" (audit log; "audit": "off" leaves it out) and
-// "repos": names or owner/names with commas or spaces between them. Its cursor is
-// a JSON object with a position for each stream, which take turns.
+// Pull reads what its settings name: "org" (its audit log; "audit": "off" leaves
+// that out), "enterprise" (the audit log of all its organisations), and "repos":
+// owner/names, or names of "org", with commas or spaces between them. Its cursor is
+// a JSON object with a position for each of them, which take turns; it has room
+// for about fifty repositories, and more are shared out among connectors.
 //
 // # Limits of GitHub
 //

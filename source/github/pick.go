@@ -24,7 +24,7 @@ var (
 	pullParts     = parse("number id title user(login id type) head(ref sha repo(full_name)) base(ref repo(full_name))" +
 		" created_at merged_at merged_by(login id type) merge_commit_sha commits")
 	pullName     = parse("number title user(login id type) head(ref sha) base(ref)")
-	reviewParts  = parse("id user(login id type) state commit_id submitted_at author_association")
+	reviewParts  = parse("id user(login id type) state commit_id submitted_at")
 	checkParts   = parse("id name head_sha app(id slug) started_at completed_at conclusion")
 	pendingParts = parse("id name head_sha app(id slug) started_at")
 	statusParts  = parse("id context state creator(login id type) created_at")

@@ -98,11 +98,18 @@ func page(ctx context.Context, api *source.API, text string) (source.Page, error
 	return source.Page{Next: c.text()}, nil
 }
 
-// streams are the audit log, and commits and deployments of each repository.
+// streams are the audit logs, and commits and deployments of each repository.
 func streams(settings map[string]string) (all []stream, err error) {
 	org := settings["org"]
-	if org != "" && settings["audit"] != "off" {
-		all = append(all, stream{"audit " + org, func(c *client, at position) ([]byte, position, bool, error) { return c.audit(org, at) }})
+	logs := [][2]string{{"/enterprises/", settings["enterprise"]}}
+	if settings["audit"] != "off" {
+		logs = append(logs, [2]string{"/orgs/", org})
+	}
+	for _, l := range logs {
+		if l[1] != "" {
+			path := l[0] + url.PathEscape(l[1]) + "/audit-log"
+			all = append(all, stream{"audit log " + l[1], func(c *client, at position) ([]byte, position, bool, error) { return c.audit(path, at) }})
+		}
 	}
 	seen := map[string]bool{}
 	for _, repo := range strings.FieldsFunc(settings["repos"], func(r rune) bool { return r == ',' || r == ' ' || r == '\n' || r == '\t' }) {
@@ -122,7 +129,7 @@ func streams(settings map[string]string) (all []stream, err error) {
 		all = append(all, stream{"commits " + repo, r.commits}, stream{"deployments " + repo, r.deployments})
 	}
 	if len(all) == 0 {
-		return nil, errors.New("settings: neither org nor repos says what to read")
+		return nil, errors.New("settings: none of org, enterprise and repos says what to read")
 	}
 	return all, nil
 }
@@ -211,7 +218,7 @@ func next(answer *source.Response, parameter string) string {
 
 // audit fetches a page of the audit log, oldest first. Behind the last page it
 // begins again at the newest entry, and delivers nothing until there is another.
-func (c *client) audit(org string, at position) ([]byte, position, bool, error) {
+func (c *client) audit(path string, at position) ([]byte, position, bool, error) {
 	begin := c.since
 	if at.Newest > 0 {
 		begin = time.UnixMilli(at.Newest).UTC()
@@ -221,7 +228,7 @@ func (c *client) audit(org string, at position) ([]byte, position, bool, error) 
 	if at.After != "" {
 		query.Set("after", at.After)
 	}
-	answer, err := c.get("/orgs/"+url.PathEscape(org)+"/audit-log", query)
+	answer, err := c.get(path, query)
 	if err != nil {
 		return nil, at, false, err
 	}

@@ -241,7 +241,7 @@ func (r repository) commit(c *client, branch string, v []byte, pulls map[string]
 		e = e.member("other_pull_requests", array(others))
 	}
 	e = e.picks("reviews", p.reviews, reviewParts).picks("commits", p.commits, innerParts)
-	e = e.member("check_runs", array2(p.checks)).picks("statuses", p.statuses, statusParts)
+	e = e.picks("check_runs", p.checks, nil).picks("statuses", p.statuses, statusParts)
 	objects = append(objects, e.end())
 	if !p.told {
 		p.told = true
@@ -411,14 +411,6 @@ func (r repository) deployments(c *client, at position) ([]byte, position, bool,
 		to = position{Newest: to.Seen}
 	}
 	return array(out), to, !old, nil
-}
-
-// array2 is array, but never nothing.
-func array2(objects [][]byte) []byte {
-	if len(objects) == 0 {
-		return []byte("[]")
-	}
-	return array(objects)
 }
 
 func quote(s string) []byte {

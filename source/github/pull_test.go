@@ -38,7 +38,7 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.requests = append(h.requests, r.URL.Path)
 	path := strings.TrimPrefix(r.URL.Path, "/repos/acme/api")
 	switch part := strings.Split(strings.Trim(path, "/"), "/"); {
-	case r.URL.Path == "/orgs/acme/audit-log":
+	case r.URL.Path == "/orgs/acme/audit-log", r.URL.Path == "/enterprises/group/audit-log":
 		h.audit(w, r)
 	case path == "":
 		answer(w, object{"default_branch": "main", "stargazers_count": len(h.requests)})
@@ -328,6 +328,8 @@ func TestPullReadsTheAuditLogInTurn(t *testing.T) {
 	if events, again := pull(t, api, cursor); len(events) > 0 || again != cursor {
 		t.Errorf("nothing new, but %q, %s and then %s", told(events), cursor, again)
 	}
+	ofGroup, _ := pull(t, h.api(t, map[string]string{"enterprise": "group"}), github.Kind.Pull.From(begin))
+	equal(t, ofGroup, "repo.create e0", "repo.create e1", "repo.create e2", "repo.create e3", "repo.create e4")
 	add("e5", 1772355600500)
 	h.commits = append(h.commits, commitOf("c1", "c0", "2026-03-01T11:00:00Z"))
 	events, _ = pull(t, api, cursor)
@@ -364,7 +366,7 @@ func TestPullSaysWhatFailed(t *testing.T) {
 		}
 	}
 	from := github.Kind.Pull.From(begin)
-	f(nil, from, "neither org nor repos")
+	f(nil, from, "none of org, enterprise and repos")
 	f(map[string]string{"repos": "api"}, from, `repos has "/api"`)
 	f(map[string]string{"repos": "a/b/c"}, from, `repos has "a/b/c"`)
 	f(map[string]string{"repos": "acme/other"}, from, "fetch commits acme/other: /repos/acme/other: 404")
