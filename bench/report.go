@@ -114,6 +114,7 @@ func (r *rig) rows() []row {
 		r.against("bytes on disk an event, in the schema", "300 at most", bytesSchema, pgBytes, "PostgreSQL", func(m, _ float64) bool { return m <= 300 }),
 		r.alone("bytes on disk an event, CloudTrail with raw", "380 at most", bytesCloud, "", under(380)),
 	}
+	rows = append(rows, r.sourceRows()...)
 	for _, q := range queries {
 		rows = append(rows, r.alone(fmt.Sprintf("%s, %s events, p50 ms", q.name, thousands(int64(r.Large))), fmt.Sprintf("under %.0f", q.limit), searchName(q.name, r.Large), "", under(q.limit)))
 	}

@@ -71,6 +71,9 @@ func (r *rig) measure(ctx context.Context) error {
 	if r.evident == "" {
 		return nil
 	}
+	if err := r.sources(ctx); err != nil {
+		return err
+	}
 	if err := r.large(ctx); err != nil {
 		return err
 	}

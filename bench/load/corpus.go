@@ -13,25 +13,38 @@ import (
 type Corpus struct {
 	f      *os.File
 	starts []int64 // start of each batch; the last one is the end of the file
+	shape  *Shape
 	batch  int
 	events int
 	bytes  int64
 }
 
-// Write makes a corpus of n events in batches of batch events at path.
+// Write makes a corpus of n events in the schema, in batches of batch events, at
+// path.
 func Write(path string, g *Generator, n, batch int) (*Corpus, error) {
+	return WriteShape(path, g, &Native, n, batch)
+}
+
+// WriteShape makes a corpus of n events of a shape.
+func WriteShape(path string, g *Generator, shape *Shape, n, batch int) (*Corpus, error) {
 	f, err := os.Create(path)
 	if err != nil {
 		return nil, fmt.Errorf("write corpus: %w", err)
 	}
-	c := &Corpus{f: f, batch: batch, events: n}
+	c := &Corpus{f: f, shape: shape, batch: batch, events: n}
 	w := bufio.NewWriterSize(f, 1<<20)
 	var line []byte
 	for i := range n {
 		if i%batch == 0 {
 			c.starts = append(c.starts, c.bytes)
 		}
-		line = g.Append(line[:0])
+		line = append(line[:0], shape.Between...)
+		if i%batch == 0 {
+			line = append(line[:0], shape.Begin...)
+		}
+		if line = shape.Append(g, line); i%batch == batch-1 || i == n-1 {
+			line = append(line, shape.End...)
+		}
 		c.bytes += int64(len(line))
 		if _, err := w.Write(line); err != nil {
 			_ = c.Close()

@@ -1,6 +1,6 @@
 // Package load makes the events of the benchmark and sends them over HTTP. It
-// is not a general load tester: it knows one request, POST /v1/events with
-// NDJSON, and one shape of event.
+// is not a general load tester: it knows the shapes of event that it makes, and
+// the request that carries each.
 package load
 
 import (

@@ -60,7 +60,7 @@ func Send(ctx context.Context, p Plan) (Outcome, error) {
 	}
 	for range p.Clients {
 		wg.Go(func() {
-			c := client{addr: p.Addr}
+			c := client{addr: p.Addr, shape: p.Corpus.shape}
 			defer c.close()
 			var mine Waits
 			var buf []byte
@@ -102,11 +102,12 @@ func Send(ctx context.Context, p Plan) (Outcome, error) {
 // hand-made because http.Client costs as much CPU as the server does, and both
 // share the machine.
 type client struct {
-	addr string
-	conn net.Conn
-	in   *bufio.Reader
-	head []byte
-	text []byte
+	addr  string
+	shape *Shape
+	conn  net.Conn
+	in    *bufio.Reader
+	head  []byte
+	text  []byte
 }
 
 func (c *client) close() {
@@ -123,7 +124,7 @@ func (c *client) post(ctx context.Context, body []byte, events int) error {
 		}
 		c.conn, c.in = conn, bufio.NewReaderSize(conn, 64<<10)
 	}
-	c.head = append(c.head[:0], "POST /v1/events HTTP/1.1\r\nHost: "+c.addr+"\r\nContent-Type: application/x-ndjson\r\nContent-Length: "...)
+	c.head = append(c.head[:0], "POST "+c.shape.Path+" HTTP/1.1\r\nHost: "+c.addr+"\r\nContent-Type: "+c.shape.Type+"\r\nContent-Length: "...)
 	c.head = strconv.AppendInt(c.head, int64(len(body)), 10)
 	c.head = append(c.head, "\r\n\r\n"...)
 	parts := net.Buffers{c.head, body}
@@ -141,9 +142,7 @@ func (c *client) post(ctx context.Context, body []byte, events int) error {
 	if err != nil {
 		return fmt.Errorf("read answer: %w", err)
 	}
-	want := strconv.AppendInt([]byte(`"accepted":`), int64(events), 10)
-	_, after, found := bytes.Cut(c.text, want)
-	if answer.StatusCode != http.StatusOK || !found || len(after) == 0 || after[0] >= '0' && after[0] <= '9' {
+	if answer.StatusCode != http.StatusOK || c.shape.Taken != nil && !bytes.Contains(c.text, []byte(c.shape.Taken(events))) {
 		return errors.New("send batch: " + answer.Status + ": " + string(c.text[:min(len(c.text), 300)]))
 	}
 	return nil
