@@ -15,6 +15,7 @@ import (
 	"example.com/evident/source/gitlab"
 	"example.com/evident/source/googleworkspace"
 	"example.com/evident/source/hrroster"
+	"example.com/evident/source/jira"
 	"example.com/evident/source/json"
 	"example.com/evident/source/kubernetesaudit"
 	"example.com/evident/source/linux"
@@ -43,6 +44,7 @@ var Kinds = []source.Kind{
 	hrroster.Kind,
 	awsconfig.Kind,
 	snapshot.Kind,
+	jira.Kind,
 }
 
 // Lookup returns the kind called name.
