@@ -25,7 +25,8 @@
 // does not know is jira. and the webhook's name.
 //
 // Actor: accountId, or key or name of a server of one's own; user, but service if
-// accountType is app; system jira if nobody is named.
+// accountType is app; system jira if nobody is named, and for webhooks about users,
+// which name only whom it was done to.
 //
 // Every outcome is success: Jira reports what was done. The category is change,
 // but for users (account) and projects (config).
@@ -125,7 +126,10 @@ func mapHook(raw, issue []byte, hook string) (event.Event, error) {
 			e.target(name, id, raw)
 		}
 	}
-	if log := source.Member(raw, "changelog"); log != nil {
+	if strings.HasPrefix(hook, "user_") { // the user is who it was done to
+		e.Actor = actor(nil)
+	}
+	if log := source.Member(raw, "changelog"); source.MemberText(log, "id") != "" {
 		e.ID = "webhook/" + source.MemberText(log, "id") + "/" + about
 		e.is(hook)
 		e.changelog(issue, source.Member(log, "items"))
