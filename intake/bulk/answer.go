@@ -96,11 +96,23 @@ func (it *item) failure(r *several.Result) *failure {
 	return nil
 }
 
-// append appends the entry of an item. A document without _id that came again
-// is answered as when it came first: its sender cannot know of that.
+// append appends the entry of an item.
 func (it *item) append(b []byte, r *several.Result, f *failure) []byte {
-	b = append(append(append(b, `{"`...), it.op...), `":{"_index":`...)
-	b, _ = jsontext.AppendQuote(b, it.index)
+	b = append(append(append(b, `{"`...), it.op...), `":`...)
+	if f == nil {
+		_, b = it.answer(b, r)
+		return append(b, "}}"...)
+	}
+	b = it.name(b, r)
+	b = strconv.AppendInt(append(b, `,"status":`...), int64(f.status), 10)
+	b = append(append(append(b, `,"error":{"type":"`...), f.kind...), `","reason":`...)
+	b, _ = jsontext.AppendQuote(b, f.reason)
+	return append(b, "}}}"...)
+}
+
+// name appends the beginning of an object: which document it is about.
+func (it *item) name(b []byte, r *several.Result) []byte {
+	b, _ = jsontext.AppendQuote(append(b, `{"_index":`...), it.index)
 	id := it.id
 	if id == "" {
 		id = r.ID
@@ -108,18 +120,18 @@ func (it *item) append(b []byte, r *several.Result, f *failure) []byte {
 	if id != "" {
 		b, _ = jsontext.AppendQuote(append(b, `,"_id":`...), id)
 	}
-	if f != nil {
-		b = strconv.AppendInt(append(b, `,"status":`...), int64(f.status), 10)
-		b = append(append(append(b, `,"error":{"type":"`...), f.kind...), `","reason":`...)
-		b, _ = jsontext.AppendQuote(b, f.reason)
-		return append(b, "}}}"...)
-	}
-	status, result := int64(http.StatusCreated), "created"
+	return b
+}
+
+// answer appends what is said of a document that is stored, up to the closing
+// brace. One without _id that came again is answered as when it came first: its
+// sender cannot know of that.
+func (it *item) answer(b []byte, r *several.Result) (status int, _ []byte) {
+	status, result := http.StatusCreated, "created"
 	if r.State == several.Duplicate && it.id != "" {
 		status, result = http.StatusOK, "noop"
 	}
-	b = append(append(append(b, `,"_version":1,"result":"`...), result...), `","_shards":{"total":1,"successful":1,"failed":0},"_seq_no":`...)
+	b = append(append(append(it.name(b, r), `,"_version":1,"result":"`...), result...), `","_shards":{"total":1,"successful":1,"failed":0},"_seq_no":`...)
 	b = strconv.AppendUint(b, r.Seq, 10)
-	b = strconv.AppendInt(append(b, `,"_primary_term":1,"status":`...), status, 10)
-	return append(b, "}}"...)
+	return status, strconv.AppendInt(append(b, `,"_primary_term":1,"status":`...), int64(status), 10)
 }

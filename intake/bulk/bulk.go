@@ -1,7 +1,8 @@
 // Package bulk is the way in for whatever sends to Elasticsearch: Filebeat and
 // the other Beats, Logstash, Fluent Bit, Vector, Fluentd, the OpenTelemetry
-// Collector. It answers POST and PUT of /_bulk and /{index}/_bulk, and as much of
-// the rest of Elasticsearch's API as these clients ask for before they send.
+// Collector. It answers POST and PUT of /_bulk and /{index}/_bulk, of single
+// documents at /{index}/_doc and /{index}/_create, and as much of the rest of
+// Elasticsearch's API as these clients ask for before they send.
 //
 // The actions index and create store a document; update and delete are refused,
 // each for itself: an audit trail changes nothing. Pipelines and templates are
@@ -83,7 +84,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		path = p
 	}
 	parts := strings.Split(strings.Trim(path, "/"), "/")
-	if parts[len(parts)-1] != "_bulk" {
+	single, one := singleOf(r.Method, parts)
+	if parts[len(parts)-1] != "_bulk" && !one {
 		h.ask(w, r, parts)
 		return
 	}
@@ -96,6 +98,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		header.Set("Connection", "close")
 		sendError(w, err)
+		return
+	}
+	if one {
+		single.document = b.Bytes
+		h.takeOne(w, r.Context(), from, single)
 		return
 	}
 	parts = parts[:len(parts)-1]
@@ -118,6 +125,34 @@ func (h *Handler) take(ctx context.Context, from sender.Sender, index string, b 
 	if err != nil {
 		return nil, err
 	}
+	results, err := h.store(ctx, from, items, b)
+	if err != nil {
+		return nil, err
+	}
+	return appendAnswer(nil, time.Since(begun), items, results), nil
+}
+
+// takeOne stores the document of a request for a single one.
+func (h *Handler) takeOne(w http.ResponseWriter, ctx context.Context, from sender.Sender, it item) {
+	b := it.document
+	it.check()
+	items := []item{it}
+	results, err := h.store(ctx, from, items, b)
+	if err == nil {
+		if f := it.failure(&results[0]); f != nil {
+			err = f
+		}
+	}
+	if err != nil {
+		sendError(w, err)
+		return
+	}
+	status, answer := it.answer(nil, &results[0])
+	send(w, status, append(answer, '}'))
+}
+
+// store stores the documents of items, which came in b.
+func (h *Handler) store(ctx context.Context, from sender.Sender, items []item, b []byte) ([]several.Result, error) {
 	s := several.New(h.cfg.Intake, from, "bulk", b)
 	names := map[string]string{}
 	for i := range items {
@@ -147,7 +182,7 @@ func (h *Handler) take(ctx context.Context, from sender.Sender, index string, b 
 	if h.cfg.Took != nil {
 		h.cfg.Took(len(b), s.Taken)
 	}
-	return appendAnswer(nil, time.Since(begun), items, s.Results), nil
+	return s.Results, nil
 }
 
 // A failure is an error in Elasticsearch's form.

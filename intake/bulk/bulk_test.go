@@ -313,6 +313,28 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
+func TestSingleDocuments(t *testing.T) {
+	r := open(t)
+	f := func(method, path, text string, status int, has string) {
+		t.Helper()
+		if w := r.do(method, path, text); w.Code != status || !strings.Contains(w.Body.String(), has) {
+			t.Errorf("%s %s: %d %s", method, path, w.Code, w.Body)
+		}
+	}
+	f("PUT", "/elastic/web/_doc/1", "{\n \"a\": 1\n}", 201, `{"_index":"web","_id":"1","_version":1,"result":"created"`)
+	f("PUT", "/web/_doc/1", "{\n \"a\": 1\n}", 200, `"result":"noop"`)
+	f("PUT", "/web/_doc/1", "{}", 409, `"type":"version_conflict_engine_exception"`)
+	f("PUT", "/web/_create/1", "{\n \"a\": 1\n}", 409, `"type":"version_conflict_engine_exception"`)
+	f("POST", "/web/_doc", "{}", 201, `"_id":"bulk-`)
+	f("POST", "/web/_doc", "hello", 400, `"type":"document_parsing_exception"`)
+	f("PUT", "/web/_doc/"+strings.Repeat("x", 600), "{}", 400, "_id: found 600 bytes")
+	f("DELETE", "/web/_doc/1", "", 404, "only takes documents")
+	f("POST", "/web/_update/1", "{}", 404, "only takes documents")
+	if got := r.records(0); len(got) != 2 || got[0] != "log/web 1 {\n \"a\": 1\n}" {
+		t.Errorf("%q", got)
+	}
+}
+
 // Requests as clients document them, with the answers that they look for.
 func TestClients(t *testing.T) {
 	r := open(t)

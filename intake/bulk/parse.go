@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -86,15 +87,46 @@ func parseAction(action []byte, n int) (it item, err error) {
 		it.index = source.MemberText(meta, "_index")
 		if id := source.Member(meta, "_id"); id != nil && string(id) != "null" {
 			it.id = source.Text(id)
-			if it.id == "" || len(it.id) > event.MaxIDBytes {
-				it.wrong = &failure{status: http.StatusBadRequest, kind: "illegal_argument_exception", reason: fmt.Sprintf("_id: found %d bytes, expected 1 to %d", len(it.id), event.MaxIDBytes)}
-			}
+			it.wrong = checkID(it.id)
 		}
 	}
 	if it.op == "" {
 		return it, malformed(n, "expected one action, found none")
 	}
 	return it, nil
+}
+
+// singleOf returns the item of a request for one document, without it; false if
+// the request is for something else.
+func singleOf(method string, parts []string) (it item, ok bool) {
+	n := len(parts)
+	if n < 2 || n > 3 || method != http.MethodPost && method != http.MethodPut {
+		return it, false
+	}
+	it.index = parts[0]
+	switch parts[1] {
+	case "_doc":
+		it.op = "index"
+	case "_create":
+		it.op = "create"
+	default:
+		return it, false
+	}
+	if n == 3 {
+		if it.id = parts[2]; it.id == "_bulk" {
+			return it, false
+		}
+		it.wrong = checkID(it.id)
+	}
+	return it, true
+}
+
+// checkID returns what is wrong with an _id.
+func checkID(id string) *failure {
+	if id == "" || len(id) > event.MaxIDBytes || !utf8.ValidString(id) {
+		return &failure{status: http.StatusBadRequest, kind: "illegal_argument_exception", reason: fmt.Sprintf("_id: found %d bytes, expected 1 to %d, in UTF-8", len(id), event.MaxIDBytes)}
+	}
+	return nil
 }
 
 // check finds what keeps the item from being stored.
@@ -110,7 +142,7 @@ func (it *item) check() {
 	default:
 		it.document = bytes.TrimSpace(it.document)
 		if len(it.document) == 0 || it.document[0] != '{' || !jsontext.Value(it.document).IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true)) {
-			it.wrong = unparsed("document: expected a JSON object on one line")
+			it.wrong = unparsed("document: expected a JSON object")
 		}
 	}
 }

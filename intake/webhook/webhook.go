@@ -23,8 +23,8 @@
 //
 // The raw of GitHub and GitLab is {"event":…,"delivery":…,"payload":…}: what the
 // headers say, and the body, byte for byte. All other bodies are handed on as
-// they are. A source whose kind is not mapped is a log: gitlab/acme is stored as
-// log/gitlab_acme.
+// they are. A source whose kind is not mapped is a log: stripe/acme is stored as
+// log/stripe_acme.
 //
 // docs/ways-in.md says how systems are set up.
 package webhook

@@ -21,7 +21,13 @@ import (
 	"example.com/evident/intake/body"
 	"example.com/evident/intake/sender"
 	"example.com/evident/intake/webhook"
-	"example.com/evident/source/all"
+	"example.com/evident/source"
+	"example.com/evident/source/azureactivity"
+	"example.com/evident/source/github"
+	"example.com/evident/source/gitlab"
+	"example.com/evident/source/kubernetesaudit"
+	"example.com/evident/source/log"
+	"example.com/evident/source/okta"
 	"example.com/evident/trail"
 )
 
@@ -29,6 +35,8 @@ const (
 	oldSecret = "the secret of last year"
 	secret    = "the secret of this year"
 )
+
+var kinds = []source.Kind{log.Kind, github.Kind, gitlab.Kind, okta.Kind, kubernetesaudit.Kind, azureactivity.Kind}
 
 // now is when every request arrives.
 var now = time.Unix(1772357400, 0)
@@ -62,7 +70,7 @@ func open(t testing.TB, bytes int64) *rig {
 	hooks = append(hooks, webhook.Hook{Source: "std/acme", Secrets: []string{"whsec_" + base64.StdEncoding.EncodeToString([]byte(secret))}})
 	hooks[len(hooks)-2].Scheme = webhook.Token
 	r.Handler, err = webhook.New(webhook.Config{
-		Intake: intake.New(intake.Config{Trail: tr, Kinds: all.Kinds}), Bodies: body.New(bytes), Admit: admit, Hooks: hooks,
+		Intake: intake.New(intake.Config{Trail: tr, Kinds: kinds}), Bodies: body.New(bytes), Admit: admit, Hooks: hooks,
 		Now:     func() time.Time { return now },
 		Refused: func(source string, why webhook.Reason) { r.refused = append(r.refused, source+" "+string(why)) },
 	})
@@ -264,9 +272,9 @@ func TestRaws(t *testing.T) {
 		append(signed(webhook.GitHub, secret, form, now), "X-GitHub-Event", "member", "X-GitHub-Delivery", "8", "Content-Type", "application/x-www-form-urlencoded")...)
 	f("GitHub, no JSON", "github/acme", `say "x"`, []string{`github/acme {"event":"member","payload":"say \"x\""}`}, append(signed(webhook.GitHub, secret, `say "x"`, now), "X-GitHub-Event", "member")...)
 	push := `{"object_kind":"push","user_username":"ana"}`
-	f("GitLab", "gitlab/acme", push, []string{`log/gitlab_acme {"event":"Push Hook","delivery":"13792a34-cac6-4fda-95a8-c58e00a3954e","payload":` + push + `}`},
+	f("GitLab", "gitlab/acme", push, []string{`gitlab/acme {"event":"Push Hook","delivery":"13792a34-cac6-4fda-95a8-c58e00a3954e","payload":` + push + `}`},
 		"X-Gitlab-Token", secret, "X-Gitlab-Event", "Push Hook", "X-Gitlab-Event-UUID", "13792a34-cac6-4fda-95a8-c58e00a3954e")
-	f("GitLab with a signing token", "gitlab/acme", push, []string{`log/gitlab_acme {"event":"Push Hook","delivery":"msg_1","payload":` + push + `}`},
+	f("GitLab with a signing token", "gitlab/acme", push, []string{`gitlab/acme {"event":"Push Hook","delivery":"msg_1","payload":` + push + `}`},
 		append(signed(webhook.Standard, secret, push, now), "X-Gitlab-Event", "Push Hook")...)
 	f("any other", "stripe/acme", `{"id":"evt_1"}`, []string{`log/stripe_acme {"id":"evt_1"}`}, signed(webhook.Stripe, secret, `{"id":"evt_1"}`, now)...)
 
