@@ -91,7 +91,8 @@
 // and are lost if nobody takes them: the API is what makes a trail complete. Rate
 // limit 5,000 requests an hour; a merged commit costs up to six. When a commit is
 // found whose pull request GitHub does not know yet, it waits for two minutes.
-// Required checks are not told from others.
+// Required checks are not told from others. The audit log, webhooks and the API
+// have no id in common: what comes by several ways comes as several events.
 package github
 
 import (
