@@ -35,7 +35,9 @@ func (r repository) commits(c *client, at position) (objects []byte, to position
 	}
 	list, compared, last, err := r.between(c, at)
 	if at.Base != "" && absent(err) { // GitHub has forgotten it: all again, from the date where reading began
-		return array([][]byte{r.rewritten(c, at, "")}), position{}, true, nil
+		lost := r.rewritten(c, at, "")
+		at.Base, err = r.dated(c, at.Head)
+		return array([][]byte{lost}), at, true, err
 	}
 	if err != nil {
 		return nil, at, false, err
@@ -126,8 +128,8 @@ func (r repository) begin(c *client, at position) (position, error) {
 }
 
 // stood returns the commit that the branch stood at when reading begins, by the
-// repository's activity. Where that does not reach back so far, it is the last
-// commit with an earlier date, or "" if there is none.
+// repository's activity. Where that does not reach back so far, the date of a
+// commit has to do.
 func (r repository) stood(c *client, branch, head string) (string, error) {
 	query := url.Values{"ref": {"refs/heads/" + branch}, "per_page": {"100"}}
 	begin := c.since.Format(time.RFC3339)
@@ -150,7 +152,12 @@ func (r repository) stood(c *client, branch, head string) (string, error) {
 		}
 		query.Set("after", older)
 	}
-	answer, err := c.get(r.path+"/commits", url.Values{"sha": {head}, "until": {begin}, "per_page": {"1"}})
+	return r.dated(c, head)
+}
+
+// dated returns the last commit with a date before reading begins, or "".
+func (r repository) dated(c *client, head string) (string, error) {
+	answer, err := c.get(r.path+"/commits", url.Values{"sha": {head}, "until": {c.since.Format(time.RFC3339)}, "per_page": {"1"}})
 	if err != nil {
 		return "", err
 	}

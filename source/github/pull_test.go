@@ -286,6 +286,15 @@ func TestPullFindsEveryCommitWithOrWithoutPullRequest(t *testing.T) {
 	}
 }
 
+func TestPullBeginsWhereGitHubHasForgottenHowTheBranchStood(t *testing.T) {
+	h := &hub{forgotten: "gone", commits: []object{commitOf("c0", "", "2026-02-01T00:00:00Z"), commitOf("c1", "c0", "2026-03-01T11:00:00Z")},
+		activity: []object{{"id": 3, "activity_type": "push", "timestamp": "2026-02-01T00:00:00Z", "after": "gone"}}}
+	events, cursor := pull(t, h.api(t, map[string]string{"repos": "acme/api"}), github.Kind.Pull.From(begin))
+	equal(t, events, "branch.rewrite branch/acme/api:main/gone..c1 rewritten", "commit.land commit/acme/api@c1 direct_push")
+	events, _ = pull(t, h.api(t, map[string]string{"repos": "acme/api"}), cursor)
+	equal(t, events)
+}
+
 func TestPullGoesThroughManyCommits(t *testing.T) {
 	h := &hub{commits: []object{commitOf("c0", "", "2026-02-01T00:00:00Z")}}
 	for i := range 25 {
