@@ -32,6 +32,10 @@ func (p *pages) Head(ctx context.Context) (ui.Head, error) {
 }
 
 func (p *pages) Search(ctx context.Context, q ui.Query) (ui.Hits, error) {
+	var err error
+	if q.Filter, err = p.api.Expand(ctx, q.Filter); err != nil {
+		return ui.Hits{}, forPage(err)
+	}
 	ask := index.Query{Expr: q.Filter.Expr(), Limit: q.Limit, Cursor: q.Cursor}
 	if ask.Cursor == "" {
 		ask.Size = p.api.Searchable(ctx)
@@ -60,11 +64,19 @@ func recordOf(r trail.Record) ui.Record {
 }
 
 func (p *pages) Count(ctx context.Context, f filter.Filter) (uint64, error) {
+	f, err := p.api.Expand(ctx, f)
+	if err != nil {
+		return 0, forPage(err)
+	}
 	n, err := p.index.Count(ctx, index.Query{Expr: f.Expr(), Size: p.api.Searchable(ctx)})
 	return n, forPage(err)
 }
 
 func (p *pages) Histogram(ctx context.Context, f filter.Filter) (ui.Histogram, error) {
+	f, err := p.api.Expand(ctx, f)
+	if err != nil {
+		return ui.Histogram{}, forPage(err)
+	}
 	h, err := p.api.Histogram(ctx, index.Query{Expr: f.Expr(), Size: p.api.Searchable(ctx)}, ui.StepFor)
 	if err != nil {
 		return ui.Histogram{}, forPage(err)
@@ -77,6 +89,10 @@ func (p *pages) Histogram(ctx context.Context, f filter.Filter) (ui.Histogram, e
 }
 
 func (p *pages) Facets(ctx context.Context, f filter.Filter, keys []string, n int) ([]ui.Facet, error) {
+	f, err := p.api.Expand(ctx, f)
+	if err != nil {
+		return nil, forPage(err)
+	}
 	facets, err := p.index.Facets(ctx, index.Query{Expr: f.Expr(), Size: p.api.Searchable(ctx)}, keys, n)
 	if err != nil {
 		return nil, forPage(err)

@@ -58,6 +58,7 @@ type API struct {
 	ids        *requestIDs
 	origin     *http.CrossOriginProtection
 	metrics    *metrics
+	people     people
 	events     *intakehttp.Handler
 	stopping   atomic.Bool
 }

@@ -15,7 +15,7 @@ type Count struct {
 // countGet serves GET /v1/count.
 func (a *API) countGet(w http.ResponseWriter, r *http.Request) error {
 	q := queryOf(r, "filter")
-	ask := index.Query{Expr: q.filter(r)}
+	ask := index.Query{Expr: a.filter(&q, r)}
 	if q.err != nil {
 		return q.err
 	}

@@ -10,7 +10,7 @@ import (
 // eventsSearch serves GET /v1/events.
 func (a *API) eventsSearch(w http.ResponseWriter, r *http.Request) error {
 	q := queryOf(r, "filter", "limit", "cursor", "format")
-	ask := index.Query{Expr: q.filter(r), Limit: q.number("limit", 50, 1000), Cursor: q.text("cursor", "")}
+	ask := index.Query{Expr: a.filter(&q, r), Limit: q.number("limit", 50, 1000), Cursor: q.text("cursor", "")}
 	format := q.oneOf("format", "json", "json", "ndjson")
 	if q.err != nil {
 		return q.err

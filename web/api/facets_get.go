@@ -33,7 +33,7 @@ const maxFacets = 16
 // facetsGet serves GET /v1/facets.
 func (a *API) facetsGet(w http.ResponseWriter, r *http.Request) error {
 	q := queryOf(r, "filter", "fields", "top")
-	ask := index.Query{Expr: q.filter(r)}
+	ask := index.Query{Expr: a.filter(&q, r)}
 	fields := strings.Split(q.text("fields", "source,category,action,outcome"), ",")
 	top := q.number("top", 10, 100)
 	if q.err != nil {

@@ -45,7 +45,7 @@ const (
 // histogramGet serves GET /v1/histogram.
 func (a *API) histogramGet(w http.ResponseWriter, r *http.Request) error {
 	q := queryOf(r, "filter", "step")
-	ask := index.Query{Expr: q.filter(r)}
+	ask := index.Query{Expr: a.filter(&q, r)}
 	step := q.oneOf("step", "", "1m", "5m", "15m", "1h", "6h", "1d", "7d")
 	if q.err != nil {
 		return q.err

@@ -70,6 +70,9 @@ func (s *sink) Write(b []byte) (int, error) {
 // writes it to w. That it leaves is recorded before its first byte does.
 func (a *API) Pack(ctx context.Context, q PackRequest, w io.Writer) error {
 	f, err := filter.Parse(q.Filter)
+	if err == nil {
+		f, err = a.Expand(ctx, f)
+	}
 	if err != nil {
 		return err
 	}

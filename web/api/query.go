@@ -66,11 +66,14 @@ func (q *query) oneOf(name, absent string, words ...string) string {
 	return v
 }
 
-// filter returns the expression of the option filter, narrowed to what the
+// filter returns the expression of the option filter of q, narrowed to what the
 // caller of r may see. Every question about records goes through it: records
 // that a caller may not see are not there for any of its answers.
-func (q *query) filter(r *http.Request) proof.Expr {
+func (a *API) filter(q *query, r *http.Request) proof.Expr {
 	f, err := filter.Parse(q.values.Get("filter"))
+	if err == nil {
+		f, err = a.expand(r.Context(), f)
+	}
 	if err != nil {
 		if q.err == nil {
 			q.err = err
