@@ -16,7 +16,6 @@ type part struct {
 // change has landed. Everything else, counts of stars and open issues among it,
 // would make another raw of the same change.
 var (
-	personParts = parse("login id type")
 	commitParts = parse("sha parents(sha) author(login id type) committer(login id type)" +
 		" commit(message author(name email date) committer(name email date) verification(verified reason))")
 	activityParts = parse("id activity_type timestamp actor(login id type) ref before after")

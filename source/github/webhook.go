@@ -10,18 +10,17 @@ import (
 
 // hook is what the mapping looks at in a webhook's payload.
 type hook struct {
-	native, action                         string
-	sender, member                         person
-	repo, repoID, defaultBranch, pushed    string
-	org, orgID, ownerLogin                 string
-	ref, refType, before, after, number    string
-	forced, created, deleted               bool
-	commits                                []byte
-	team, teamID                           string
-	pull, review, check, run, deployment   []byte
-	status, release, rule, key, alert, app []byte
-	install, changes, comment, group       []byte
-	object                                 []byte // the one whose time is the event's
+	native, action                       string
+	sender, member                       person
+	repo, repoID, defaultBranch, pushed  string
+	org, orgID, ownerLogin               string
+	ref, refType, before, after          string
+	forced, created, deleted             bool
+	commits                              []byte
+	team, teamID                         string
+	pull, review, check, run, deployment []byte
+	status, release, rule, key, alert    []byte
+	install, changes, comment, group     []byte
 }
 
 // mapWebhook maps the payload of the webhook native.

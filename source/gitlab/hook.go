@@ -14,14 +14,14 @@ const maxCommits = 100
 
 // hook is a system hook or a webhook.
 type hook struct {
-	name, kind, created, updated           string
-	userID, userName, username, email      string // whom it is about, or who did it: see mapHook
-	project, projectID, defaultBranch      string
-	group, groupID                         string
-	access, oldName, state, key, keyID     string
-	before, after, ref                     string
-	commits                                []byte
-	user, attributes, pipeline, deployment []byte
+	name, kind, created, updated      string
+	userID, userName, username, email string // whom it is about, or who did it: see mapHook
+	project, projectID, defaultBranch string
+	group, groupID                    string
+	access, oldName, state, keyID     string
+	before, after, ref                string
+	commits                           []byte
+	user, attributes                  []byte
 }
 
 // mapHook maps the payload of a hook. Most system hooks say to whom something
