@@ -21,6 +21,7 @@ import (
 	"example.com/evident/source/linux"
 	"example.com/evident/source/log"
 	"example.com/evident/source/okta"
+	"example.com/evident/source/pagerduty"
 	"example.com/evident/source/postgres"
 	"example.com/evident/source/snapshot"
 )
@@ -45,6 +46,7 @@ var Kinds = []source.Kind{
 	awsconfig.Kind,
 	snapshot.Kind,
 	jira.Kind,
+	pagerduty.Kind,
 }
 
 // Lookup returns the kind called name.
