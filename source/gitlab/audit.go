@@ -16,6 +16,7 @@ const (
 
 // record is an audit event.
 type record struct {
+	time, request                            string // in audit_json.log
 	id, created, eventType, eventName        string
 	authorID, authorName, authorEmail, class string
 	entityID, entityType, entityPath         string
@@ -36,9 +37,9 @@ type member struct {
 func mapAudit(raw, object []byte) (event.Event, error) {
 	var r record
 	r.read(object)
-	at, ok := source.Time(r.created)
+	at, ok := source.Time(first(r.created, r.time))
 	if !ok {
-		return event.Event{}, fmt.Errorf("not an audit event of GitLab: created_at is %.40q, which is no time", r.created)
+		return event.Event{}, fmt.Errorf("not an audit event of GitLab: created_at is %.40q, which is no time", first(r.created, r.time))
 	}
 	name := r.name()
 	if len(name) > event.MaxStringBytes {
@@ -51,6 +52,7 @@ func mapAudit(raw, object []byte) (event.Event, error) {
 		Outcome:       event.Success,
 		OutcomeReason: r.failed,
 		Where:         event.Where{Account: account(r.entityPath)},
+		RequestID:     r.request,
 		Raw:           raw,
 	}
 	if r.id != "" {
@@ -106,8 +108,14 @@ func (r *record) read(object []byte) {
 			r.entityType = source.Text(v)
 		case "details":
 			details = v
+		case "time":
+			r.time = source.Text(v)
+		case "correlation_id":
+			r.request = source.Text(v)
 		default:
-			r.common(name, v)
+			if !r.common(name, v) {
+				r.detail(name, v) // in audit_json.log they stand here
+			}
 		}
 	}
 	for name, v := range source.Members(details) {

@@ -2,18 +2,19 @@
 // and from files, and a handful of its system hooks and webhooks.
 //
 // Deliveries: pages of /api/v4/groups/ID/audit_events (also of projects and of the
-// instance), arrays, NDJSON and single events as they are streamed; hooks as their
-// bare payload or as {"event":…,"delivery":…,"payload":{…}} with the headers
+// instance), arrays, NDJSON and single events as they are streamed; the lines of
+// audit_json.log, which have no id and no details; hooks as their bare payload or as {"event":…,"delivery":…,"payload":{…}} with the headers
 // X-Gitlab-Event and X-Gitlab-Event-UUID.
 //
 //	audit event                         hook                      event
 //	id                                  delivery                  id: audit/ID
-//	created_at                          updated_at, created_at    occurred_at; of hooks that have none, when it came
+//	created_at, else time               updated_at, created_at    occurred_at; of hooks that have none, when it came
 //	event_type, event_name: see below   event_name, object_kind   native_action; action, category: see Actions
 //	author_id, author_name,             user, user_id             actor
 //	  details.author_email
 //	target_*, entity_*                  user, project, group, …   target, targets: whom or what it was done to first
 //	ip_address                          –                         where.ip; where.host if it is no address
+//	correlation_id                      –                         request_id
 //	first part of entity_path           same of the project       where.account
 //	details.*                           named members             detail; nothing that may hold a secret
 //	–                                   merge request             why.change: acme/api!7; why.ticket: a key such as
