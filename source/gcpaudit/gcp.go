@@ -55,7 +55,8 @@
 // sometimes twice; Admin Activity is kept 400 days, Data Access is off for most
 // services and kept 30; principalEmail is redacted for callers outside the
 // organisation; protoPayload of large entries is cut. raw keeps everything, what
-// is secret in it included; nothing secret is copied out of it.
+// is secret in it included; nothing secret is copied out of it. Entries of other
+// logs that share a sink, Access Transparency among them, are kept as unmapped.
 package gcpaudit
 
 import (

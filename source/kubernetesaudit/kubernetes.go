@@ -67,7 +67,8 @@
 // full; sourceIPs[0] may be set by the client, the last is the peer; auditID may be
 // set by the client too: an event that takes the id of another is kept as a
 // conflict. raw keeps request bodies, secrets included, if the policy logs them;
-// nothing secret is copied out of them.
+// nothing secret is copied out of them. Lines of other logs of the control plane
+// that share a stream are kept as unmapped.
 package kubernetesaudit
 
 import (
