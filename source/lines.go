@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strings"
 )
 
 // maxLineBytes is the length of one line at which Lines and Rows give up. A
@@ -91,6 +92,42 @@ func (d *delivery) line(quotes bool) (int, error) {
 			return 0, err
 		}
 	}
+}
+
+// Columns parts a row of CSV into at most limit columns. A quote in a quoted column
+// is doubled. If ok is false, the row is broken or has more columns; those that
+// could be read are there.
+func Columns(row string, separator byte, limit int) (columns []string, ok bool) {
+	for len(columns) < limit {
+		if !strings.HasPrefix(row, `"`) {
+			end := strings.IndexByte(row, separator)
+			if end < 0 {
+				return append(columns, row), true
+			}
+			columns, row = append(columns, row[:end]), row[end+1:]
+			continue
+		}
+		end := 1
+		for {
+			i := strings.IndexByte(row[end:], '"')
+			if i < 0 {
+				return columns, false
+			}
+			if end += i + 1; end == len(row) || row[end] != '"' {
+				break
+			}
+			end++
+		}
+		columns = append(columns, strings.ReplaceAll(row[1:end-1], `""`, `"`))
+		if row = row[end:]; row == "" {
+			return columns, true
+		}
+		if row[0] != separator {
+			return columns, false
+		}
+		row = row[1:]
+	}
+	return columns, false
 }
 
 // Join returns a Split that joins to each raw of split those behind it that

@@ -164,3 +164,19 @@ func FuzzMixed(f *testing.F) {
 		}
 	})
 }
+
+func TestColumns(t *testing.T) {
+	f := func(row string, ok bool, want ...string) {
+		t.Helper()
+		if got, is := source.Columns(row, ',', 4); is != ok || !slices.Equal(got, want) {
+			t.Errorf("%q: %q, %v", row, got, is)
+		}
+	}
+	f("", true, "")
+	f("a,b,", true, "a", "b", "")
+	f(`"a,""b""`+"\n"+`c",,d"e`, true, "a,\"b\"\nc", "", `d"e`)
+	f(`a,"b`, false, "a")
+	f(`a,"b"c,d`, false, "a", "b")
+	f("1,2,3,4", true, "1", "2", "3", "4")
+	f("1,2,3,4,5", false, "1", "2", "3", "4")
+}

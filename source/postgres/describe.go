@@ -156,7 +156,7 @@ func (m *mapping) audit() bool {
 	if !ok {
 		return false
 	}
-	c, whole := splitCSV(rest, 16)
+	c, whole := source.Columns(rest, ',', 16)
 	if len(c) < 7 || c[0] != "SESSION" && c[0] != "OBJECT" {
 		return false
 	}

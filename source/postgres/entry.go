@@ -33,7 +33,7 @@ const (
 )
 
 func parseCSV(raw string) (e entry, err error) {
-	c, ok := splitCSV(raw, maxColumns)
+	c, ok := source.Columns(raw, ',', maxColumns)
 	if !ok || len(c) < minColumns {
 		return e, errors.New("not a row of csvlog: it has not the columns of one")
 	}
@@ -46,41 +46,6 @@ func parseCSV(raw string) (e entry, err error) {
 	}
 	e.from, e.port = hostPort(e.from)
 	return e, nil
-}
-
-// splitCSV parts a row. A quote in a quoted column is doubled.
-func splitCSV(s string, limit int) (columns []string, ok bool) {
-	for len(columns) < limit {
-		if !strings.HasPrefix(s, `"`) {
-			value, rest, more := strings.Cut(s, ",")
-			columns = append(columns, value)
-			if !more {
-				return columns, true
-			}
-			s = rest
-			continue
-		}
-		end := 1
-		for {
-			i := strings.IndexByte(s[end:], '"')
-			if i < 0 {
-				return columns, false
-			}
-			if end += i + 1; end == len(s) || s[end] != '"' {
-				break
-			}
-			end++
-		}
-		columns = append(columns, strings.ReplaceAll(s[1:end-1], `""`, `"`))
-		if s = s[end:]; s == "" {
-			return columns, true
-		}
-		if s[0] != ',' {
-			return columns, false
-		}
-		s = s[1:]
-	}
-	return columns, false
 }
 
 func parseJSON(raw []byte) (e entry) {
