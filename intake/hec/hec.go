@@ -47,6 +47,9 @@ type Config struct {
 	Admit  sender.Admit
 	// Healthy, if set, says why events cannot be taken now.
 	Healthy func() error
+	// FirstAck is the first ackId that is given. A server that was started again
+	// should not give the same ones: the time in milliseconds will do.
+	FirstAck uint64
 	// Took, if set, is called with what became of each request's events.
 	Took func(bytes int, t several.Taken)
 }
@@ -58,7 +61,11 @@ type Handler struct {
 }
 
 // New returns a Handler.
-func New(c Config) *Handler { return &Handler{cfg: c} }
+func New(c Config) *Handler {
+	h := &Handler{cfg: c}
+	h.acks.Store(c.FirstAck)
+	return h
+}
 
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/services/collector")

@@ -46,7 +46,7 @@ func open(t testing.TB) *rig {
 	r.trail = tr
 	r.Handler = hec.New(hec.Config{
 		Intake: intake.New(intake.Config{Trail: tr, Kinds: all.Kinds}), Bodies: body.New(0), Admit: admit,
-		Healthy: func() error { return r.sick },
+		Healthy: func() error { return r.sick }, FirstAck: 40,
 	})
 	return r
 }
@@ -212,11 +212,11 @@ func TestAcks(t *testing.T) {
 		}
 	}
 	const channel = "FE0ECFAD-13D5-401B-847D-77833BD77131"
-	f("", `{"event":"x"}`, `{"text":"Success","code":0,"ackId":0}`, "X-Splunk-Request-Channel", channel)
-	f("/raw?channel="+channel, `line`, `{"text":"Success","code":0,"ackId":1}`)
+	f("", `{"event":"x"}`, `{"text":"Success","code":0,"ackId":40}`, "X-Splunk-Request-Channel", channel)
+	f("/raw?channel="+channel, `line`, `{"text":"Success","code":0,"ackId":41}`)
 	f("", `{"event":""}`, `{"text":"Event field cannot be blank","code":13,"invalid-event-number":0}`, "X-Splunk-Request-Channel", channel)
 	f("", `{"event":"x"}`, `{"text":"Success","code":0}`)
-	f("/ack?channel="+channel, `{"acks":[1,0,1]}`, `{"acks":{"1":true,"0":true}}`)
+	f("/ack?channel="+channel, `{"acks":[41,7,41]}`, `{"acks":{"41":true,"7":true}}`)
 	f("/ack", `{"acks":[]}`, `{"acks":{}}`, "X-Splunk-Request-Channel", channel)
 	f("/ack", `{"acks":[1]}`, `{"text":"Data channel is missing","code":10}`)
 	f("/ack?channel=x", `{}`, `{"text":"Invalid data format: expected {\"acks\":[0,1,2]}","code":6}`)

@@ -3,7 +3,9 @@ package otlp_test
 import (
 	"fmt"
 	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	logspb "go.opentelemetry.io/proto/otlp/logs/v1"
@@ -32,6 +34,7 @@ func BenchmarkProtobuf(b *testing.B) {
 		bodies <- encode(b, request("billing", records...))
 	}
 	b.ReportAllocs()
+	begun := used()
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
@@ -41,4 +44,14 @@ func BenchmarkProtobuf(b *testing.B) {
 		}
 	})
 	b.ReportMetric(float64(b.N)*batch/b.Elapsed().Seconds(), "events/s")
+	b.ReportMetric(float64(used()-begun)/1e3/float64(b.N*batch), "cpu-µs/event")
+}
+
+// used is the time that processors have spent on this process.
+func used() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
