@@ -17,7 +17,7 @@ import (
 // against the long way.
 
 const (
-	windowBits  = 13
+	windowBits  = 14
 	windowFold  = 0x5f5f5f // a letter and its capital are the same, some others too
 	windowPrime = 0x9E3779B1
 )
@@ -357,25 +357,21 @@ func unhex(c byte) byte {
 }
 
 // mayHaveUserinfo reports whether there is an @ that can end a user and password
-// of a URL.
+// of a URL. From each @ it looks back, but not past the one before, behind which
+// no user's name can begin.
 func mayHaveUserinfo(b []byte) bool {
-	if bytes.IndexByte(b, '@') < 0 {
-		return false
-	}
-	for i := 0; ; {
-		n := bytes.IndexByte(b[i:], '/')
+	for from := 0; ; {
+		n := bytes.IndexByte(b[from:], '@')
 		if n < 0 {
 			return false
 		}
-		if i += n + 1; i < 2 || b[i-2] != '/' && b[i-2] != '\\' {
-			continue
-		}
-		for colon := false; i < len(b) && !ends(b[i]); i++ {
-			if b[i] == '@' && colon {
+		at, colon := from+n, false
+		for i := at - 1; i >= from && !ends(b[i]); i-- {
+			if colon = colon || b[i] == ':'; colon && i > 0 && b[i-1] == '/' {
 				return true
 			}
-			colon = colon || b[i] == ':'
 		}
+		from = at + 1
 	}
 }
 
