@@ -14,6 +14,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,7 +25,9 @@ import (
 	"example.com/evident/intake/acts"
 	"example.com/evident/proof"
 	"example.com/evident/redact"
+	"example.com/evident/source"
 	"example.com/evident/source/all"
+	"example.com/evident/source/mapping"
 	"example.com/evident/trail"
 	"example.com/evident/web/api"
 	"example.com/evident/web/tlog"
@@ -50,6 +53,8 @@ type Config struct {
 	CheckEvery time.Duration
 	// Sources are those whose events come by other ways than HTTP with a key.
 	Sources []Source
+	// Mappings are files that make a kind each (docs/mapping.md).
+	Mappings []string
 	// OTLPGRPC is where OTLP is served over gRPC; empty: nowhere. Over HTTP it is
 	// at Listen.
 	OTLPGRPC string
@@ -69,6 +74,7 @@ type Server struct {
 	book    *acts.Book
 	api     *api.API
 	policy  *redact.Policy
+	kinds   []source.Kind
 	intake  *intake.Intake
 	ways    *ways
 	handler http.Handler
@@ -133,7 +139,10 @@ func (s *Server) open(ctx context.Context) (err error) {
 	if s.policy, err = s.cfg.policy(); err != nil {
 		return err
 	}
-	s.intake = intake.New(intake.Config{Trail: s.trail, Kinds: all.Kinds, Redact: s.policy.Apply})
+	if s.kinds, err = s.cfg.kinds(); err != nil {
+		return err
+	}
+	s.intake = intake.New(intake.Config{Trail: s.trail, Kinds: s.kinds, Redact: s.policy.Apply})
 	s.api, err = api.New(api.Config{
 		Trail: s.trail, Index: s.index, Book: s.book, Intake: s.intake,
 		Open: isLoopback(s.cfg.Listen) && !s.cfg.BehindProxy, Owner: s.cfg.Owner, Connectors: s.connectors, Redacted: s.policy.Counts,
@@ -174,6 +183,26 @@ func (c *Config) policy() (*redact.Policy, error) {
 		return nil, fmt.Errorf("redaction %s: %w", c.Redaction, err)
 	}
 	return p, nil
+}
+
+// kinds returns those that are known, with those that mapping files make.
+func (c *Config) kinds() ([]source.Kind, error) {
+	kinds := slices.Clone(all.Kinds)
+	for _, name := range c.Mappings {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("mapping: %w", err)
+		}
+		k, err := mapping.Load(text, name)
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(kinds, func(o source.Kind) bool { return o.Name == k.Name }) {
+			return nil, fmt.Errorf("mapping %s: kind %s is known already; choose another name", name, k.Name)
+		}
+		kinds = append(kinds, k)
+	}
+	return kinds, nil
 }
 
 // mount gives each part its paths.

@@ -17,9 +17,11 @@ type Source struct {
 	Name string `yaml:"name"` // such as okta/acme
 	Zone string `yaml:"zone"` // of times that come without one, such as Europe/Berlin; UTC if empty
 
-	Pull   *Pull    `yaml:"pull"`
-	Bucket *Bucket  `yaml:"bucket"`
-	Syslog []Syslog `yaml:"syslog"`
+	Pull    *Pull    `yaml:"pull"`
+	Bucket  *Bucket  `yaml:"bucket"`
+	Syslog  []Syslog `yaml:"syslog"`
+	Files   *Files   `yaml:"files"`
+	Webhook *Webhook `yaml:"webhook"`
 }
 
 // Pull is an API that is asked for its events.
@@ -44,6 +46,18 @@ type Syslog struct {
 	Idle     time.Duration `yaml:"idle"`      // after which a silent connection is closed
 	MaxConns int           `yaml:"max-connections"`
 	MaxBytes int           `yaml:"max-bytes"` // of one message
+}
+
+// Files are logs on this machine that are followed as they grow.
+type Files struct {
+	Paths    []string `yaml:"paths"`     // absolute; may be patterns such as /var/log/app/*.log
+	MaxBytes int      `yaml:"max-bytes"` // of a line
+}
+
+// Webhook lets in who knows a secret, at /v1/webhooks/ and the source's name.
+type Webhook struct {
+	Secrets []string `yaml:"secrets"` // env:NAME or file:/path; several while one is replaced by another
+	Scheme  string   `yaml:"scheme"`  // how a request shows that it knows one; by the kind if empty
 }
 
 // Auth is how a system is shown who asks. A secret is env:NAME or file:/path.

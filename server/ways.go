@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -19,11 +20,13 @@ import (
 	"example.com/evident/intake/body"
 	"example.com/evident/intake/bucket"
 	"example.com/evident/intake/bulk"
+	"example.com/evident/intake/files"
 	"example.com/evident/intake/hec"
 	"example.com/evident/intake/otlp"
 	"example.com/evident/intake/poll"
 	"example.com/evident/intake/several"
 	"example.com/evident/intake/syslog"
+	"example.com/evident/intake/webhook"
 	"example.com/evident/source"
 	"example.com/evident/source/all"
 	"example.com/evident/state"
@@ -40,6 +43,8 @@ type ways struct {
 	secrets *poll.Secrets
 	run     []func(ctx context.Context) error
 	status  []func() api.ConnectorStatus
+	hooks   []webhook.Hook
+	webhook http.Handler
 }
 
 // connectors says how those do that fetch or listen.
@@ -59,20 +64,31 @@ func when(t time.Time) *time.Time {
 }
 
 func (s *Server) openWays() (err error) {
-	w := &ways{server: s, intake: s.intake, kinds: all.Kinds, bodies: body.New(0), secrets: &poll.Secrets{}}
+	w := &ways{server: s, intake: s.intake, kinds: s.kinds, bodies: body.New(0), secrets: &poll.Secrets{}}
 	s.ways = w
 	if err := checkSources(s.cfg.Sources); err != nil {
 		return err
 	}
 	for i := range s.cfg.Sources {
 		c := &s.cfg.Sources[i]
-		for _, add := range []func(*Source) error{w.addPull, w.addBucket, w.addSyslog} {
+		for _, add := range []func(*Source) error{w.addPull, w.addBucket, w.addSyslog, w.addFiles, w.addWebhook} {
 			if err := add(c); err != nil {
 				return fmt.Errorf("source %s: %w", c.Name, err)
 			}
 		}
 	}
+	// Until a signature is checked, strangers can fill the memory for bodies: it
+	// is none that others need.
+	w.webhook, err = webhook.New(webhook.Config{Intake: w.intake, Bodies: body.New(32 << 20), Admit: s.api.Admit, Hooks: w.hooks, Took: w.took, Refused: w.turnedAway})
+	if err != nil {
+		return err
+	}
 	return w.addOTLP()
+}
+
+// turnedAway says who was not let in by a webhook: its sender does not.
+func (w *ways) turnedAway(source string, reason webhook.Reason) {
+	w.server.log.Warn("webhook refused", "source", source, "reason", string(reason))
 }
 
 // mount gives the ways in over HTTP their paths.
@@ -85,6 +101,7 @@ func (w *ways) mount(mux *http.ServeMux) {
 	for _, path := range []string{bulk.Prefix, bulk.Prefix + "/", "POST /_bulk", "PUT /_bulk"} {
 		mux.Handle(path, elastic)
 	}
+	mux.Handle(webhook.Path, a.Way(w.webhook, "webhook"))
 	mux.Handle("/v1/logs", a.Way(otlp.New(w.otlp()), "otlp"))
 }
 
@@ -149,8 +166,59 @@ func (w *ways) cursor(source, stream string) (state.Cursor, bool) {
 	return w.server.book.State().Cursor(source, stream)
 }
 
-// kindOf returns the kind of a source whose events come as they are.
-func (w *ways) kindOf(c *Source) source.Kind { return all.Of(c.Name) }
+// kindOf returns the kind of a source.
+func (w *ways) kindOf(c *Source) source.Kind {
+	name, _, _ := strings.Cut(c.Name, "/")
+	for _, k := range w.kinds {
+		if k.Name == name {
+			return k
+		}
+	}
+	return all.Of(c.Name)
+}
+
+func (w *ways) addFiles(c *Source) error {
+	if c.Files == nil {
+		return nil
+	}
+	zone, err := c.zone()
+	if err != nil {
+		return err
+	}
+	t, err := files.New(files.Config{
+		Source: c.Name, Paths: c.Files.Paths, MaxBytes: c.Files.MaxBytes, Zone: zone,
+		Trail: files.Trail{Take: w.take, Cursor: w.cursor, Record: w.record}, Log: w.server.log,
+	})
+	if err != nil {
+		return err
+	}
+	w.status = append(w.status, func() api.ConnectorStatus {
+		s := t.Status()
+		out := api.ConnectorStatus{Source: c.Name, Way: "files", Stream: strings.Join(c.Files.Paths, " "), LastSuccess: when(s.Looked), Accepted: int(s.Lines), Unmapped: int(s.Unmapped), Skipped: int(s.Cut)}
+		if s.Failure != "" {
+			out.Failures, out.LastError = 1, s.Failure
+		}
+		return out
+	})
+	w.run = append(w.run, t.Run)
+	return nil
+}
+
+func (w *ways) addWebhook(c *Source) error {
+	if c.Webhook == nil {
+		return nil
+	}
+	hook := webhook.Hook{Source: c.Name, Scheme: webhook.Scheme(c.Webhook.Scheme)}
+	for _, ref := range c.Webhook.Secrets {
+		secret, err := w.secrets.Get(ref)
+		if err != nil {
+			return fmt.Errorf("webhook: %w", err)
+		}
+		hook.Secrets = append(hook.Secrets, secret)
+	}
+	w.hooks = append(w.hooks, hook)
+	return nil
+}
 
 func (w *ways) addPull(c *Source) error {
 	if c.Pull == nil {

@@ -20,12 +20,13 @@ const maxConfigBytes = 1 << 20
 
 // fileConfig is what only a file says, beside the flags.
 type fileConfig struct {
-	Flags   map[string]any  `yaml:",inline"`
-	Sources []server.Source `yaml:"sources"`
+	Flags    map[string]any  `yaml:",inline"`
+	Sources  []server.Source `yaml:"sources"`
+	Mappings []string        `yaml:"mappings"`
 }
 
 // onlyInFile are the names of its members.
-var onlyInFile = []string{"sources"}
+var onlyInFile = []string{"sources", "mappings"}
 
 // readConfig sets flags from a YAML file of the same names: a line such as
 // listen: 127.0.0.1:8080. What was said on the command line stands. A name that
@@ -93,7 +94,7 @@ func readInFile(path string, c *server.Config) error {
 		text := ofType.ReplaceAllString(err.Error(), " is unknown")
 		return fmt.Errorf("read configuration %s: %s", path, strings.TrimPrefix(text, "yaml: unmarshal errors:\n  "))
 	}
-	c.Sources = in.Sources
+	c.Sources, c.Mappings = in.Sources, in.Mappings
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"example.com/evident/event"
 	"example.com/evident/source"
 	"example.com/evident/source/all"
+	"example.com/evident/source/mapping"
 )
 
 func newSourceCommand(g *global) *cobra.Command {
@@ -66,14 +68,16 @@ type kindLine struct {
 
 func newSourceTestCommand(g *global) *cobra.Command {
 	return &cobra.Command{
-		Use:   "test KIND FILE…",
+		Use:   "test KIND|MAPPING.yaml FILE…",
 		Short: "Show what raw events are mapped to, and store nothing",
 		Long: `Reads files (.gz and .zst too, - for standard input) as import would, and prints
 the event that each raw event is mapped to: one line for people, or with --json
-the event itself, one a line. What cannot be mapped is named, with the reason;
+the event itself, one a line. In place of a kind a mapping file may stand, which
+makes one (docs/mapping.md). What cannot be mapped is named, with the reason;
 import would keep it as it is, as action unmapped.` +
 			fmt.Sprintf(exitHelp, "something could not be mapped or read"),
-		Example:           `  evident source test aws.cloudtrail delivery.json.gz --json`,
+		Example: `  evident source test aws.cloudtrail delivery.json.gz --json
+  evident source test mapping.yaml sample.json`,
 		Args:              cobra.MinimumNArgs(2),
 		ValidArgsFunction: completeKindThenFiles,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -95,7 +99,15 @@ import would keep it as it is, as action unmapped.` +
 	}
 }
 
+// lookupKind returns a kind by its name, or that which a mapping file makes.
 func lookupKind(name string) (source.Kind, error) {
+	if strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return source.Kind{}, fmt.Errorf("read mapping: %w", err)
+		}
+		return mapping.Load(text, name)
+	}
 	k, ok := all.Lookup(name)
 	if !ok {
 		return k, fmt.Errorf("kind: found %q; expected one of %s", name, strings.Join(kindNames(), ", "))
