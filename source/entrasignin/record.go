@@ -80,6 +80,9 @@ func set(s *string, v []byte) {
 
 // text is where the text of a member goes, by its name in lower case.
 func (r *record) text(name string) *string {
+	if s := r.caller(name); s != nil {
+		return s
+	}
 	switch name {
 	case "id":
 		return &r.id
@@ -93,22 +96,6 @@ func (r *record) text(name string) *string {
 		return &r.correlation
 	case "tenantid", "aadtenantid":
 		return &r.tenant
-	case "userid":
-		return &r.userID
-	case "userdisplayname":
-		return &r.userName
-	case "userprincipalname":
-		return &r.upn
-	case "usertype":
-		return &r.userType
-	case "serviceprincipalid":
-		return &r.principalID
-	case "serviceprincipalname":
-		return &r.principalName
-	case "clientcredentialtype":
-		return &r.credential
-	case "serviceprincipalcredentialkeyid":
-		return &r.keyID
 	case "appid":
 		return &r.appID
 	case "appdisplayname":
@@ -141,6 +128,29 @@ func (r *record) text(name string) *string {
 		return &r.protocol
 	case "resultdescription":
 		return &r.description
+	}
+	return nil
+}
+
+// caller is text for the members that say who signed in.
+func (r *record) caller(name string) *string {
+	switch name {
+	case "userid":
+		return &r.userID
+	case "userdisplayname":
+		return &r.userName
+	case "userprincipalname":
+		return &r.upn
+	case "usertype":
+		return &r.userType
+	case "serviceprincipalid":
+		return &r.principalID
+	case "serviceprincipalname":
+		return &r.principalName
+	case "clientcredentialtype":
+		return &r.credential
+	case "serviceprincipalcredentialkeyid":
+		return &r.keyID
 	}
 	return nil
 }
