@@ -34,11 +34,12 @@ func (k *Connector) forward(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		before := k.fresh
 		if _, err := k.take(ctx, page, &k.first); err != nil {
 			return err
 		}
 		if page.Next != "" && page.Next != k.cursor {
-			if err := k.move(ctx, page.Next); err != nil {
+			if err := k.move(ctx, page.Next, k.fresh == before); err != nil {
 				return err
 			}
 		} else if page.More {
@@ -55,13 +56,18 @@ func (k *Connector) forward(ctx context.Context) error {
 	return nil // the next round goes on
 }
 
-// move records that everything before cursor is in the trail, and goes there.
-func (k *Connector) move(ctx context.Context, cursor string) error {
+// move records that everything before cursor is in the trail, and goes there. A
+// cursor that moves with the clock, quietly, over what brings nothing new is
+// recorded once an hour: reading that again after a restart does no harm.
+func (k *Connector) move(ctx context.Context, cursor string, quiet bool) error {
 	if k.cfg.Client.Mask(cursor) != cursor {
 		return errors.New("move cursor: the source put a credential into it, and a cursor is recorded")
 	}
-	if err := k.cfg.Trail.Record(ctx, state.NewCursorMove(actor, k.cfg.Source, k.cfg.Stream, cursor)); err != nil {
-		return fmt.Errorf("move cursor: %w", err)
+	if now := k.api.Now(); !quiet || now.Sub(k.recorded) >= quietRecord {
+		if err := k.cfg.Trail.Record(ctx, state.NewCursorMove(actor, k.cfg.Source, k.cfg.Stream, cursor)); err != nil {
+			return fmt.Errorf("move cursor: %w", err)
+		}
+		k.recorded = now
 	}
 	k.cursor = cursor
 	k.note(func(s *Status) { s.Cursor = cursor })
@@ -182,6 +188,7 @@ func (k *Connector) keep(ctx context.Context, page source.Page, p *pass, cause e
 }
 
 func (k *Connector) count(a *intake.Answer) {
+	k.fresh += a.Accepted
 	k.note(func(s *Status) {
 		s.Events += a.Accepted + a.Duplicates + len(a.Refused)
 		s.Accepted += a.Accepted

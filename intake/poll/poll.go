@@ -48,6 +48,7 @@ const (
 	failTries   = 3 // rounds that fail before it is recorded
 	firstPause  = 5 * time.Second
 	longPause   = 10 * time.Minute
+	quietRecord = time.Hour
 	defaultWait = 5 * time.Minute // if the kind does not say how often
 )
 
@@ -85,11 +86,13 @@ type Connector struct {
 	api    *source.API
 	answer *source.Response // the last that was 2xx, of the page being fetched
 
-	begun  bool
-	cursor string
-	moved  time.Time // when the cursor was moved before the start
-	newest time.Time // when the newest event of the first pass happened
-	due    time.Time // when the second pass is
+	begun    bool
+	cursor   string
+	moved    time.Time // when the cursor was moved before the start
+	fresh    int       // events that were not there before
+	recorded time.Time // when the cursor was recorded last
+	newest   time.Time // when the newest event of the first pass happened
+	due      time.Time // when the second pass is
 
 	first, second pass
 
@@ -187,7 +190,7 @@ func (k *Connector) begin(ctx context.Context) error {
 	if k.cfg.Begin.IsZero() {
 		k.cfg.Begin = k.api.Now()
 	}
-	err := k.move(ctx, k.cfg.Kind.Pull.From(k.cfg.Begin))
+	err := k.move(ctx, k.cfg.Kind.Pull.From(k.cfg.Begin), false)
 	k.begun = err == nil
 	return err
 }

@@ -424,3 +424,16 @@ func TestFailureIsToldOnceAndSoIsItsEnd(t *testing.T) {
 		}
 	})
 }
+
+func TestCursorsThatMoveWithTheClockAreRecordedEveryHour(t *testing.T) {
+	bubble(t, func(t *testing.T, s *system) {
+		s.answer = func(n int, _ string, _ *http.Request) *http.Response { return page(strconv.Itoa(n), false, "") }
+		st := s.run(150*time.Minute, func(c *poll.Config) { c.Lag = -1 })
+		if len(s.acts) != 3 || len(s.asked) < 100 {
+			t.Errorf("%d acts of %d requests", len(s.acts), len(s.asked))
+		}
+		if st.Cursor != strconv.Itoa(len(s.asked)) {
+			t.Errorf("cursor %s after %d requests", st.Cursor, len(s.asked))
+		}
+	})
+}
