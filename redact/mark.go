@@ -55,6 +55,7 @@ func address(s string) (netip.Addr, bool) {
 func (j *job) mark(r *rule, value string) string {
 	j.hits[r.at]++
 	if r.do == mask {
+		j.remember(r, value)
 		return "[masked:" + r.name + "]"
 	}
 	ip, isIP := address(value)

@@ -18,8 +18,10 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -94,10 +96,42 @@ func (p *Policy) Apply(source string, raw []byte) []byte {
 type job struct {
 	prog *program
 	hits []uint64 // by rule
+	// masked has the first values that were masked whole, and are like nothing
+	// else: where they stand again, without a name or form, they are masked too.
+	masked []secret
+}
+
+type secret struct {
+	value string
+	rule  *rule
+}
+
+// Bounds of what is looked for again.
+const (
+	maxSecrets  = 32
+	minSecret   = 8
+	maxRemember = 4 << 10 // bytes of one
+)
+
+// remember notes a value that was masked. A plain word is no secret that could
+// be told from the word.
+func (j *job) remember(r *rule, value string) {
+	if len(value) < minSecret || len(value) > maxRemember || len(j.masked) == maxSecrets || !strings.ContainsFunc(value, notLetter) ||
+		slices.ContainsFunc(j.masked, func(s secret) bool { return s.value == value }) {
+		return
+	}
+	j.masked = append(j.masked, secret{strings.Clone(value), r})
+}
+
+func notLetter(c rune) bool { return !unicode.IsLetter(c) }
+
+// echoes reports whether a value that was masked stands in s.
+func (j *job) echoes(s string) bool {
+	return slices.ContainsFunc(j.masked, func(m secret) bool { return strings.Contains(s, m.value) })
 }
 
 // again is how often a raw event is gone through at most: what stood next to a
-// secret may be known as one only when that is gone.
+// secret, or is the same, may be known as one only when that is gone.
 const again = 4
 
 // whole redacts a raw event; nil means that nothing was replaced.

@@ -125,6 +125,14 @@ func TestBuiltinRules(t *testing.T) {
 	f(`{"p\u0061ssword":"hunter2"}`, `{"p\u0061ssword":"[masked:password]"}`)
 	f(`{"x":"\u0067hp_`+strings.Repeat("aB3", 12)+`"}`, `{"x":"[masked:github-token]"}`)
 
+	// The same secret elsewhere.
+	f(`{"m":"got hunter2-17, \"hunter2-17\"","password":"hunter2-17","n":["hunter2-17",{"hunter2-17":"{\"x\":\"hunter2-17\"}"}]}`,
+		`{"m":"got [masked:password], \"[masked:password]\"","password":"[masked:password]","n":["[masked:password]",{"hunter2-17":"{\"x\":\"[masked:password]\"}"}]}`)
+	f("password=hunter2-17\nlater hunter2-17", "password=[masked:password]\nlater [masked:password]")
+	f(`{"password":"administrator","m":"the administrator"}`, `{"password":"[masked:password]","m":"the administrator"}`)
+	f(`{"password":12345678,"m":["12345678","912345678"]}`, `{"password":"[masked:password]","m":["[masked:password]","912345678"]}`)
+	f(`{"password":"short","m":"short"}`, `{"password":"[masked:password]","m":"short"}`)
+
 	// What is named like a secret and is none, or has lost it already.
 	for _, raw := range []string{
 		`{"tokenIssueTime":"2026-03-01T00:00:00Z","passwordPolicy":"strict","secretId":"prod/db","secretArn":"arn:aws:secretsmanager:eu:1:secret:x","SecretName":"x","nextToken":"abc","pageToken":"abc","clientToken":"abc","clientRequestToken":"abc","hashed_token":"abc=","token_id":7,"tokenId":"t-1","max_tokens":4096,"requestApiTokenId":"00T1"}`,

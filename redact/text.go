@@ -49,6 +49,18 @@ func (j *job) text(s string, names []string) []byte {
 		}
 	}
 	j.assigned(s, &f)
+	for _, m := range j.masked {
+		for from := 0; ; {
+			n := strings.Index(s[from:], m.value)
+			if n < 0 {
+				break
+			}
+			at := from + n
+			if from = at + len(m.value); !inWord(s, at) && !inWord(s, from) {
+				f.add(len(s), at, from, m.rule)
+			}
+		}
+	}
 	if r := j.prog.byName[ruleCard]; r != nil {
 		name := ""
 		if len(names) > 0 {
@@ -73,6 +85,12 @@ func (j *job) text(s string, names []string) []byte {
 		i = end
 	}
 	return out
+}
+
+// inWord reports whether a word or number goes on across the place i of s.
+func inWord(s string, i int) bool {
+	alnum := func(c byte) bool { return isWord(c) && c != '-' && c != '_' || c >= 0x80 }
+	return i > 0 && i < len(s) && alnum(s[i-1]) && alnum(s[i])
 }
 
 // own finds what the patterns of the policy's file match.

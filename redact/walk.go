@@ -214,10 +214,10 @@ func (w *walker) number(i, end int, s scope) {
 // string replaces what rules mean in the string src[i:end].
 func (w *walker) string(i, end int, s scope) {
 	token := w.src[i:end]
-	if s.rule == nil && !w.prog.maybe(token) && !w.meant() {
+	value := unquote(token)
+	if s.rule == nil && !w.prog.maybe(token) && !w.meant() && !w.echoes(value) {
 		return
 	}
-	value := unquote(token)
 	if r := s.rule; r != nil {
 		if r.builtin && r.name != ruleKubernetes && !isSecret(r.name, s.name, value) || value == "" || isMark(value) {
 			return
