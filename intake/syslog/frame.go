@@ -60,13 +60,16 @@ func (l *long) frame() frame {
 func (c *lines) next(b []byte) (frame, int, bool, error) {
 	end := bytes.IndexByte(b, '\n')
 	if c.long.head != nil {
+		n := end
 		if end < 0 {
-			if c.long.size += len(b); c.long.size > c.hard {
-				return frame{}, len(b), false, fmt.Errorf("line: no end after %d bytes, expected one after at most %d", c.long.size, c.hard)
-			}
-			return frame{}, len(b), false, nil
+			n = len(b)
 		}
-		c.long.size += end
+		if c.long.size += n; c.long.size > c.hard {
+			return frame{}, n, false, fmt.Errorf("line: no end after %d bytes, expected one after at most %d", c.long.size, c.hard)
+		}
+		if end < 0 {
+			return frame{}, n, false, nil
+		}
 		return c.long.frame(), end + 1, true, nil
 	}
 	if end > c.max || end < 0 && len(b) > c.max {
@@ -154,6 +157,7 @@ func (c *counted) rest(b []byte) (frame, bool) {
 	if c.long.head != nil {
 		return c.long.frame(), true
 	}
+	b = bytes.TrimLeft(b, "\r\n")
 	n, at, _ := number(b, 0, countDigits)
 	if at < len(b) && b[at] == ' ' {
 		at++

@@ -117,7 +117,11 @@ func (x *lineIDs) ids(ctx context.Context, r *resend, dst []string, raws [][]byt
 	defer x.mu.Unlock()
 	now := x.now()
 	if r.over != nil {
-		r.start(now, *r.over)
+		if r.on {
+			r.until, r.fresh = now.Add(resendQuiet), 0
+		} else {
+			r.start(now, *r.over)
+		}
 		r.over = nil
 	}
 	for _, raw := range raws {

@@ -2,7 +2,15 @@ package syslog_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	crand "crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,6 +44,7 @@ func newRsyslog(t testing.TB, module, action string) *rsyslog {
 	r := &rsyslog{t: t, dir: dir, conf: filepath.Join(dir, "rsyslog.conf")}
 	conf := fmt.Sprintf(`
 global(workDirectory=%q)
+main_queue(queue.timeoutShutdown="10000")
 module(load="imfile" mode="polling" pollingInterval="1")
 %s
 input(type="imfile" file=%q tag="app" ruleset="forward" persistStateInterval="1000")
@@ -108,19 +117,21 @@ func once(t testing.TB, raws []string, n int) {
 		}
 		seen[i]++
 	}
-	missing, twice := 0, 0
-	for _, k := range seen {
+	var missing, twice []int
+	for i, k := range seen {
 		if k == 0 {
-			missing++
+			missing = append(missing, i)
 		}
-		twice += max(0, k-1)
+		if k > 1 {
+			twice = append(twice, i)
+		}
 	}
-	if missing > 0 || twice > 0 {
-		t.Errorf("of %d lines %d are missing and %d are there more than once", n, missing, twice)
+	if len(missing)+len(twice) > 0 {
+		t.Errorf("of %d lines %d are missing (%v) and %d are there more than once (%v)", n, len(missing), missing[:min(len(missing), 10)], len(twice), twice[:min(len(twice), 10)])
 	}
 }
 
-const waitForever = `action.resumeRetryCount="-1" action.resumeInterval="1"`
+const waitForever = `action.resumeRetryCount="-1" action.resumeInterval="1" action.resumeIntervalMax="1"`
 
 func TestRsyslogPlain(t *testing.T) {
 	for framing, template := range map[string]string{"traditional": "RSYSLOG_ForwardFormat", "octet-counted": "RSYSLOG_SyslogProtocol23Format"} {
@@ -141,7 +152,7 @@ func TestRsyslogPlain(t *testing.T) {
 func relpAction(addr string) (module, action string) {
 	_, port, _ := strings.Cut(addr, ":")
 	return `module(load="omrelp")`, fmt.Sprintf(`type="omrelp" target="127.0.0.1" port=%q template="RSYSLOG_SyslogProtocol23Format" %s
-  queue.type="LinkedList" queue.filename="forward" queue.saveOnShutdown="on"`, port, waitForever)
+  queue.type="LinkedList" queue.filename="forward" queue.saveOnShutdown="on" queue.workerThreads="1" queue.dequeueBatchSize="1" queue.timeoutShutdown="10000" queue.timeoutActionCompletion="5000"`, port, waitForever)
 }
 
 func withRELP(c *syslog.Config) { c.RELP = true }
@@ -164,3 +175,117 @@ func TestRsyslogRELP(t *testing.T) {
 
 func module(m, _ string) string { return m }
 func action(_, a string) string { return a }
+
+// An authority signs certificates.
+type authority struct {
+	t    testing.TB
+	dir  string
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+	pool *x509.CertPool
+}
+
+func newAuthority(t testing.TB) *authority {
+	a := &authority{t: t, dir: t.TempDir(), pool: x509.NewCertPool()}
+	a.cert = &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der := a.sign("ca", a.cert)
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.pool.AddCert(cert)
+	return a
+}
+
+func (a *authority) file(name string) string { return filepath.Join(a.dir, name+".pem") }
+
+// sign writes the certificate and its key; the first one signs itself.
+func (a *authority) sign(name string, cert *x509.Certificate) (der []byte) {
+	a.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), crand.Reader)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if a.key == nil {
+		a.key = key
+	}
+	if der, err = x509.CreateCertificate(crand.Reader, cert, a.cert, key.Public(), a.key); err != nil {
+		a.t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	for file, block := range map[string]*pem.Block{name: {Type: "CERTIFICATE", Bytes: der}, name + "-key": {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(a.file(file), pem.EncodeToMemory(block), 0o600); err != nil {
+			a.t.Fatal(err)
+		}
+	}
+	return der
+}
+
+func (a *authority) issue(name string) tls.Certificate {
+	a.t.Helper()
+	a.sign(name, &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, NotBefore: a.cert.NotBefore, NotAfter: a.cert.NotAfter,
+		DNSNames: []string{name}, KeyUsage: x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	})
+	cert, err := tls.LoadX509KeyPair(a.file(name), a.file(name+"-key"))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return cert
+}
+
+func TestRsyslogTLS(t *testing.T) {
+	ca := newAuthority(t)
+	cert := ca.issue("logs.example.com")
+	r := start(t, func(c *syslog.Config) { c.TLS = &tls.Config{Certificates: []tls.Certificate{cert}} })
+	_, port, _ := strings.Cut(r.addr, ":")
+	rs := newRsyslog(t, fmt.Sprintf("global(defaultNetstreamDriverCAFile=%q)", ca.file("ca")), fmt.Sprintf(`type="omfwd" target="127.0.0.1" port=%q protocol="tcp"
+  TCP_Framing="octet-counted" template="RSYSLOG_SyslogProtocol23Format"
+  StreamDriver="gtls" StreamDriverMode="1" StreamDriverAuthMode="x509/name" StreamDriverPermittedPeers="logs.example.com" %s`, port, waitForever))
+	const n = 5000
+	rs.write(rs.file(), numbered(n))
+	rs.start()
+	r.await(n)
+	rs.kill(syscall.SIGTERM)
+	once(t, r.raws(), n)
+}
+
+// Both sides show certificates.
+func TestRsyslogRELPOverTLS(t *testing.T) {
+	ca := newAuthority(t)
+	cert := ca.issue("logs.example.com")
+	ca.issue("web-1.example.com")
+	r := start(t, func(c *syslog.Config) {
+		c.RELP = true
+		c.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.pool}
+	})
+	m, a := relpAction(r.addr)
+	rs := newRsyslog(t, m, a+fmt.Sprintf(` tls="on" tls.caCert=%q tls.myCert=%q tls.myPrivKey=%q tls.authMode="name" tls.permittedPeer=["logs.example.com"]`,
+		ca.file("ca"), ca.file("web-1.example.com"), ca.file("web-1.example.com-key")))
+	const n = 5000
+	rs.write(rs.file(), numbered(n))
+	rs.start()
+	r.await(n)
+	rs.kill(syscall.SIGTERM)
+	once(t, r.raws(), n)
+}
+
+// Datagrams may be lost, but not here, where few are sent.
+func TestRsyslogUDP(t *testing.T) {
+	r := startUDP(t, nil)
+	_, port, _ := strings.Cut(r.addr, ":")
+	rs := newRsyslog(t, "", fmt.Sprintf(`type="omfwd" target="127.0.0.1" port=%q protocol="udp" template="RSYSLOG_SyslogProtocol23Format"`, port))
+	const n = 200
+	rs.write(rs.file(), numbered(n))
+	rs.start()
+	r.await(n)
+	rs.kill(syscall.SIGTERM)
+	once(t, r.raws(), n)
+}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -94,6 +95,28 @@ func startOn(t testing.TB, tr *trail.Trail, addr string, change func(c *syslog.C
 	return r
 }
 
+// startUDP listens for datagrams.
+func startUDP(t testing.TB, fault func(op, name string) error) *rig {
+	t.Helper()
+	tr := openTrail(t, t.TempDir(), fault)
+	r := &rig{t: t, trail: tr, log: &bytes.Buffer{}}
+	var err error
+	r.l, err = syslog.New(syslog.Config{
+		Intake: intake.New(intake.Config{Trail: tr, Kinds: []source.Kind{linesKind}}), Source: name,
+		Log: slog.New(slog.NewTextHandler(r.log, nil)), MaxBytes: 1000,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.addr = conn.LocalAddr().String()
+	r.run(func(ctx context.Context) error { return r.l.ServePackets(ctx, conn) })
+	return r
+}
+
 // run serves until stop is called.
 func (r *rig) run(serve func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -141,6 +164,9 @@ func (r *rig) await(n uint64) {
 	defer cancel()
 	for r.trail.Counts()[name] < n {
 		if err := r.trail.Wait(ctx, r.trail.Size()); err != nil {
+			if n > 1000 {
+				once(r.t, r.raws(), int(n))
+			}
 			r.t.Fatalf("%d records of %d: %v\n%s", r.trail.Counts()[name], n, err, r.log)
 		}
 	}
@@ -317,5 +343,73 @@ func TestSequenceGaps(t *testing.T) {
 	r.stop()
 	if c := r.l.Counts(); c.Gaps != 1 || c.Missing != 2 {
 		t.Errorf("%d gaps, %d missing", c.Gaps, c.Missing)
+	}
+}
+
+func openQuietly(dir string) (*trail.Trail, error) {
+	return trail.Open(trail.Config{Dir: dir, Origin: "test.example/trail"})
+}
+
+func TestUDP(t *testing.T) {
+	r := startUDP(t, nil)
+	conn, err := net.Dial("udp", r.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	long := "<13>" + strings.Repeat("x", 2000)
+	for i, data := range []string{"<13>one", "<13>one", "<13>two\n", "\n", "<13>three\nin two lines", long} {
+		io.WriteString(conn, data)
+		if i != 3 {
+			r.await(uint64(i+1) - min(1, uint64(i)/4)) // one after the other: none is dropped
+		}
+	}
+	r.want("<13>one", "<13>one", "<13>two", "<13>three\nin two lines", long[:1000])
+	r.stop()
+	if id := r.events()[0].ID; !strings.HasPrefix(id, "syslog/127.0.0.1/") {
+		t.Errorf("the id %q does not say who sent it", id)
+	}
+	if c := r.l.Counts(); c.Messages != 5 || c.Cut != 1 || c.Dropped != 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// When nothing can be stored, datagrams wait, as many as there is room for; the
+// others are counted.
+func TestUDPDrops(t *testing.T) {
+	begin := make(chan struct{})
+	var full atomic.Bool
+	r := startUDP(t, func(op, _ string) error {
+		if full.Load() && op == "sync" {
+			<-begin
+		}
+		return nil
+	})
+	full.Store(true)
+	conn, err := net.Dial("udp", r.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	sent := uint64(0)
+	data := "<13>" + strings.Repeat("x", 900)
+	for end := time.Now().Add(20 * time.Second); r.l.Counts().Dropped+r.l.Counts().DroppedBySystem == 0; {
+		for range 100 {
+			if _, err := io.WriteString(conn, data); err == nil {
+				sent++
+			}
+		}
+		if time.Now().After(end) {
+			t.Fatalf("%d sent, and nothing is dropped", sent)
+		}
+	}
+	full.Store(false)
+	close(begin)
+	r.until("all is stored or counted", func(c syslog.Counts) bool { return c.Messages > 10_000 })
+	r.stop()
+	c := r.l.Counts()
+	t.Logf("%d sent, %+v", sent, c)
+	if c.Messages+c.Dropped > sent || c.Messages == 0 {
+		t.Errorf("%d sent, %+v", sent, c)
 	}
 }
