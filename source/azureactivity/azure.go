@@ -165,9 +165,6 @@ func (r *record) outcome() (o event.Outcome, code, reason string) {
 }
 
 func (r *record) denied() bool {
-	if r.status == "403" {
-		return true
-	}
 	for _, s := range []string{r.signature, r.errorCode, r.status} {
 		if i := strings.LastIndexByte(s, '.'); i >= 0 { // Failed.Forbidden
 			s = s[i+1:]

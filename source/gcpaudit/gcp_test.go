@@ -128,6 +128,7 @@ func TestOutcomes(t *testing.T) {
 	f(event.Denied, "activity", object{"authorizationInfo": []object{{"granted": false}}})
 	f(event.Success, "activity", object{"authorizationInfo": []object{{"granted": false}, {"granted": true}}})
 	f(event.Success, "activity", object{"authorizationInfo": []object{{"permission": "x"}}})
+	f(event.Success, "activity", object{"authorizationInfo": []object{}})
 	f(event.Failure, "data_access", object{"serviceName": "login.googleapis.com", "methodName": "google.login.LoginService.loginFailure"})
 	f(event.Denied, "data_access", object{"serviceName": "login.googleapis.com", "methodName": "google.login.LoginService.suspiciousLogin"})
 	f(event.Success, "data_access", object{"serviceName": "login.googleapis.com", "methodName": "google.login.LoginService.loginSuccess"})
