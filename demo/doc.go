@@ -21,7 +21,7 @@
 //	target:desmond.achterberg@* (action:person.terminate OR action:user.deactivate)
 //	ip:203.0.113.241
 //	incident:INC-204
-//	action:user.create -ticket:*
+//	source:okta/* action:user.create -ticket:*
 //	action:mfa.reset -ticket:*
 //	incident:INC-247
 //	source:aws.cloudtrail/prod actor.role:*BreakGlassAdmin

@@ -28,7 +28,7 @@ func Stories(now time.Time) []Story {
 		{"A leaver's account, closed late", "end of employment, and the account closed nineteen days later", `target:desmond.achterberg@* (action:person.terminate OR action:user.deactivate)`, 2},
 		{"Password guessing", "thirty-six failures on twelve accounts in six minutes, then one right password that ended at the second factor", `ip:203.0.113.241`, 39},
 		{"An incident, from alert to triage", "the alert on the guessing, and who looked at it when", `incident:INC-204`, 2},
-		{"An account that belongs to nobody", "made at night without a request; no such person is on the roster", `action:user.create -ticket:*`, 1},
+		{"An account that belongs to nobody", "made at night without a request; no such person is on the roster", `source:okta/* action:user.create -ticket:*`, 1},
 		{"Second factors reset without a ticket", "two of seventeen", `action:mfa.reset -ticket:*`, 2},
 		{"Break-glass access, with its review", "alert, repair past the pipeline, and a review by somebody else", `incident:INC-247`, 7},
 		{"What was done with the sealed role", "five calls under the break-glass role", `source:aws.cloudtrail/prod actor.role:*BreakGlassAdmin`, 5},
