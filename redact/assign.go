@@ -66,6 +66,9 @@ func assignment(s string, i, end int, r *rule) (from, to int) {
 	if end == len(s) || s[end] == ':' && i > 0 && s[i-1] == ':' { // arn:aws:secretsmanager:eu-central-1:1:secret:…
 		return 0, 0
 	}
+	if s[end] == ':' && i > 0 && s[i-1] == '(' && end+1 < len(s) && isWord(s[end+1]) { // pam_unix(passwd:chauthtok)
+		return 0, 0
+	}
 	if s[end] == '>' && i > 0 && s[i-1] == '<' { // <password>…</password>
 		n := strings.IndexByte(s[end:], '<')
 		if n < 0 {

@@ -140,6 +140,8 @@ func isSecret(rule, name, value string) bool {
 		return false
 	case rule == ruleSecret || rule == ruleToken:
 		return !strings.HasPrefix(value, "arn:") && !strings.HasPrefix(value, "projects/")
+	case rule == ruleAuthorization: // of Azure: what was authorised, as JSON in text
+		return value[0] != '{' && value[0] != '['
 	case rule == rulePassword && strings.EqualFold(wordOf(name), "pwd"):
 		return value[0] != '/' // the working directory
 	}

@@ -115,6 +115,7 @@ func TestBuiltinRules(t *testing.T) {
 	named("Set-Cookie", "cookie")
 	named("x-api-key", "api-key")
 	named("privateKey", "private-key")
+	f(`{"Authorization":"{\"token\":\"hunter2\"}"}`, `{"Authorization":"{\"token\":\"[masked:token]\"}"}`)
 	f(`{"pwd":"hunter2"}`, `{"pwd":"[masked:password]"}`)
 	f(`{"cvv":"123"}`, `{"cvv":"[masked:card]"}`)
 	f(`{"password":12345}`, `{"password":"[masked:password]"}`)
@@ -142,6 +143,8 @@ func TestBuiltinRules(t *testing.T) {
 		`{"annotations":{"authorization.k8s.io/decision":"allow"},"credentialType":"PASSWORD","password":"<sensitiveDataRemoved>"}`,
 		`{"accessKeyId":"AKIAEXAMPLEEXAMPLE12","id":"ASIAEXAMPLEEXAMPLE12"}`,
 		`{"token":17,"tokens":42}`,
+		`{"Authorization":"{\"action\":\"Microsoft.Authorization/roleAssignments/write\"}"}`,
+		`Mar  1 09:32:05 web-1 passwd[3301]: pam_unix(passwd:chauthtok): password changed for ana`,
 		`Mar  1 09:30:00 web-1 sudo: ana : TTY=pts/0 ; PWD=/home/ana ; USER=root ; COMMAND=/bin/ls /etc/passwd`,
 		`Mar  1 09:30:00 web-1 sshd[1]: Failed password for invalid user ana from 203.0.113.7 port 22 ssh2`,
 		`password authentication failed for user "ana"; invalid token: expired; basic authentication, bearer authentication`,

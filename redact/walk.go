@@ -218,13 +218,12 @@ func (w *walker) string(i, end int, s scope) {
 	if s.rule == nil && !w.prog.maybe(token) && !w.meant() && !w.echoes(value) {
 		return
 	}
-	if r := s.rule; r != nil {
-		if r.builtin && r.name != ruleKubernetes && !isSecret(r.name, s.name, value) || value == "" || isMark(value) {
-			return
-		}
+	if r := s.rule; r != nil && (value == "" || isMark(value)) {
+		return
+	} else if r != nil && (!r.builtin || r.name == ruleKubernetes || isSecret(r.name, s.name, value)) {
 		w.replace(i, end, quote(w.address(r, value)))
 		return
-	}
+	} // what is named like a secret and is none can still have one in it
 	if changed := w.inner(value); changed != nil {
 		w.replace(i, end, quote(w.kept(string(changed))))
 	}
