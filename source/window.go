@@ -2,6 +2,7 @@ package source
 
 import (
 	"errors"
+	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -51,12 +52,25 @@ func (w Window) Page(delivery []byte, next string) Page {
 	if next == "" {
 		return Page{Delivery: delivery, Next: WindowFrom(w.Until)}
 	}
-	cursor := url.Values{
-		"since": {w.Since.Format(time.RFC3339Nano)},
-		"until": {w.Until.Format(time.RFC3339Nano)},
-		"next":  {next},
+	w.Next = next
+	return Page{Delivery: delivery, Next: w.String(), More: true}
+}
+
+// String returns the cursor that [ParseWindow] reads.
+func (w Window) String() string {
+	v := url.Values{"since": {w.Since.Format(time.RFC3339Nano)}, "until": {w.Until.Format(time.RFC3339Nano)}}
+	if w.Next != "" {
+		v.Set("next", w.Next)
 	}
-	return Page{Delivery: delivery, Next: cursor.Encode(), More: true}
+	return v.Encode()
+}
+
+// Stale reports whether err, of the request for w.Next, is the system's refusal of
+// a token that it gave long ago. Then the window is to be read from its beginning:
+// what is read twice is a duplicate.
+func (w Window) Stale(err error) bool {
+	var status *StatusError
+	return w.Next != "" && errors.As(err, &status) && (status.Response.Status == http.StatusBadRequest || status.Response.Status == http.StatusGone)
 }
 
 // LinkQuery returns the query of a link to the next page, which must lead to path.

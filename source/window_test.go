@@ -1,6 +1,8 @@
 package source_test
 
 import (
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -31,6 +33,23 @@ func TestWindow(t *testing.T) {
 		if _, err := source.ParseWindow(bad, now); err == nil {
 			t.Errorf("%q is a cursor", bad)
 		}
+	}
+}
+
+func TestStale(t *testing.T) {
+	f := func(next string, status int, want bool) {
+		t.Helper()
+		err := fmt.Errorf("fetch: %w", &source.StatusError{Response: &source.Response{Status: status}})
+		if got := (source.Window{Next: next}).Stale(err); got != want {
+			t.Errorf("%q %d: %v", next, status, got)
+		}
+	}
+	f("token", 400, true)
+	f("token", 410, true)
+	f("token", 403, false)
+	f("", 400, false)
+	if (source.Window{Next: "token"}).Stale(errors.New("no route to host")) {
+		t.Error("a broken connection makes a token stale")
 	}
 }
 

@@ -36,6 +36,10 @@ func page(ctx context.Context, api *source.API, cursor string) (source.Page, err
 		return source.Page{}, fmt.Errorf("fetch activities: %w", err)
 	}
 	answer, err := api.Do(request)
+	if w.Stale(err) {
+		w.Next = ""
+		return page(ctx, api, w.String())
+	}
 	if err != nil {
 		return source.Page{}, fmt.Errorf("fetch activities: %w", err)
 	}

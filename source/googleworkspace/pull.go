@@ -52,6 +52,10 @@ func page(ctx context.Context, api *source.API, cursor string) (source.Page, err
 		return source.Page{}, fmt.Errorf("fetch activities of %s: %w", names[at], err)
 	}
 	answer, err := api.Do(request)
+	if token != "" && w.Stale(err) {
+		w.Next = names[at]
+		return page(ctx, api, w.String())
+	}
 	if err != nil {
 		return source.Page{}, fmt.Errorf("fetch activities of %s: %w", names[at], err)
 	}

@@ -281,6 +281,21 @@ func TestPull(t *testing.T) {
 	}
 }
 
+func TestPullBeginsAWindowAgainWhenATokenIsTooOld(t *testing.T) {
+	asked := 0
+	api := &source.API{Base: "https://api.example.com", Settings: map[string]string{"applications": "login"}, Now: time.Now, Do: func(r *http.Request) (*source.Response, error) {
+		if asked++; r.URL.Query().Get("pageToken") != "" {
+			return nil, &source.StatusError{Response: &source.Response{Status: http.StatusBadRequest}, Request: "GET"}
+		}
+		return &source.Response{Status: http.StatusOK, Body: []byte(`{"items":[{}]}`)}, nil
+	}}
+	w := source.Window{Since: now, Until: now.Add(time.Hour), Next: "login old"}
+	p, err := googleworkspace.Kind.Pull.Page(context.Background(), api, w.String())
+	if err != nil || asked != 2 || len(p.Delivery) == 0 || p.More || p.Next != source.WindowFrom(w.Until) {
+		t.Errorf("%d requests, %+v, %v", asked, p, err)
+	}
+}
+
 func do(r *http.Request) (*source.Response, error) {
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
