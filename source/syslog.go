@@ -111,6 +111,9 @@ func structuredData(s string) int {
 // a year.
 func cutTime3164(line string, now time.Time) (rest string, at time.Time, ok bool) {
 	const stamp = "Jan _2 15:04:05"
+	if len(line) > 6 && line[3] == ' ' && line[4] != ' ' && line[5] == ' ' { // a day of one digit, not padded
+		line = line[:4] + " " + line[4:]
+	}
 	if len(line) < len(stamp)+1 {
 		return "", at, false
 	}
@@ -167,7 +170,9 @@ func (h Syslog) rest3164(rest string) (Syslog, bool) {
 	}
 	h.Message = strings.TrimPrefix(message, " ")
 	h.Program = tag
-	if open := strings.IndexByte(tag, '['); open > 0 && strings.HasSuffix(tag, "]") {
+	if strings.HasPrefix(tag, "[") { // [sshd]
+		h.Program = strings.Trim(tag, "[]")
+	} else if open := strings.IndexByte(tag, '['); open > 0 && strings.HasSuffix(tag, "]") {
 		h.Program, h.PID = tag[:open], tag[open+1:len(tag)-1]
 	}
 	h.Program = h.Program[strings.LastIndexByte(h.Program, '/')+1:]

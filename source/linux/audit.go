@@ -186,6 +186,11 @@ func (a *auditEvent) mapAlone() {
 	a.ruled(kind)
 	a.paint()
 	a.e.Actor = event.Actor{Type: event.ActorSystem, ID: "unknown"}
+	if a.Host != "" {
+		a.e.Actor.ID = source.Clip(a.Host)
+	}
+	a.to("command", a.command())
+	a.files()
 }
 
 // ruled gives an event that the table lacks the action of its type.

@@ -59,6 +59,7 @@ package linux
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"time"
 
@@ -103,6 +104,9 @@ func mapMessage(h source.Syslog, raw []byte, now time.Time) event.Event {
 	l := &line{Syslog: h}
 	l.e.OccurredAt, l.e.Raw, l.e.Where.Host = h.At, raw, source.Clip(h.Host)
 	l.unrepeat()
+	if m := solaris.FindString(l.Message); m != "" {
+		l.Message = l.Message[len(m):]
+	}
 	if !l.known() {
 		l.other()
 	}
@@ -112,6 +116,9 @@ func mapMessage(h source.Syslog, raw []byte, now time.Time) event.Event {
 	}
 	return l.finish(now)
 }
+
+// solaris puts an id before each message.
+var solaris = regexp.MustCompile(`^\[ID \d+ \w+\.\w+\] `)
 
 // known maps the message if its program is one of those that the table has.
 func (l *line) known() bool {

@@ -76,6 +76,20 @@ func TestSSHD(t *testing.T) {
 		{"Connection from 203.0.113.9 port 22 on 192.0.2.1 port 22 rdomain \"\"", "anonymous  | connection.open unknown | 203.0.113.9"},
 		{"Starting session: command for ana from 203.0.113.9 port 22 id 0", "user ana | shell.open success | 203.0.113.9"},
 		{"Close session: user ana from 203.0.113.9 port 22 id 0", "user ana | shell.close success | 203.0.113.9"},
+		{"Failed password for invalid user ROOT from 203.0.113.9 port 12345", "anonymous (ROOT) | session.start failure | 203.0.113.9"},
+		{"Failed password for invalid user ROOT from 2001:db8::1", "anonymous (ROOT) | session.start failure | 2001:db8::1"},
+		{"[ID 800047 auth.info] Failed keyboard-interactive for <invalid username> from 203.0.113.9 port 4 ssh2", "anonymous (<invalid username>) | session.start failure | 203.0.113.9"},
+		{"Failed publickey for git from 203.0.113.9 port 4 ssh2: RSA 04:bc:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd", "user git | session.start failure | 203.0.113.9"},
+		{"Failed hostbased for dan from 203.0.113.9 port 4 ssh2: RSA SHA256:x, client user \"dan\", client host \"h\"", "user dan | session.start failure | 203.0.113.9"},
+		{"Failed password for ana from 203.0.113.9 port 4 ssh1: ruser from 192.0.2.1", "user ana | session.start failure | 203.0.113.9"},
+		{"error: PAM: authentication error for ana from host.example.com via 192.0.2.1", "user ana | session.start failure | "},
+		{"ROOT LOGIN REFUSED FROM 203.0.113.9 port 22 [preauth]", "user root | session.start denied | 203.0.113.9"},
+		{"User root not allowed because account is locked", "user root | session.start denied | "},
+		{"refused connect from x (y@::ffff:192.0.2.1) (::ffff:203.0.113.9)", "anonymous  | connection.open denied | 203.0.113.9"},
+		{"Disconnecting: Too many authentication failures for root [preauth]", "user root | session.start failure | "},
+		{"Connection closed by 203.0.113.9 [preauth]", "anonymous  | connection.close unknown | 203.0.113.9"},
+		{"fatal: Timeout before authentication for 203.0.113.9 port 4", "anonymous  | connection.close unknown | 203.0.113.9"},
+		{"Connection from 203.0.113.9", "anonymous  | connection.open unknown | 203.0.113.9"},
 		{"reverse mapping checking getaddrinfo for x [203.0.113.9] failed.", "system h/sshd | log.line unknown | "},
 	})
 }
@@ -87,6 +101,9 @@ func TestForgedNames(t *testing.T) {
 		{"Failed password for invalid user root from 192.0.2.1 port 22 ssh2 from 203.0.113.9 port 4 ssh2", "anonymous (root from 192.0.2.1 port 22 ssh2) | session.start failure | 203.0.113.9"},
 		{"Failed password for invalid user root from 192.0.2.1 port 22 ssh2: RSA SHA256:x from 203.0.113.9 port 4 ssh2", "anonymous (root from 192.0.2.1 port 22 ssh2: RSA SHA256:x) | session.start failure | 203.0.113.9"},
 		{"Failed password for invalid user Accepted password for root from 203.0.113.9 port 4 ssh2", "anonymous (Accepted password for root) | session.start failure | 203.0.113.9"},
+		{"Failed password for invalid user x from 192.0.2.1 port 1 ssh2: y from 203.0.113.9 port 4 ssh2", "anonymous (x from 192.0.2.1 port 1 ssh2: y) | session.start failure | 203.0.113.9"},
+		{"Failed hostbased for ana from 203.0.113.9 port 4 ssh2: RSA SHA256:x, client user \"y from 192.0.2.1 port 1 ssh2: RSA SHA256:z\", client host \"h\"", "user ana | session.start failure | 203.0.113.9"},
+		{"Connection closed by invalid user x 192.0.2.1 port 1 203.0.113.9 port 4", "anonymous (x 192.0.2.1 port 1) | connection.close unknown | 203.0.113.9"},
 		{"Invalid user x from 192.0.2.1 port 22 from 203.0.113.9 port 4", "anonymous (x from 192.0.2.1 port 22) | session.start failure | 203.0.113.9"},
 		{"Invalid user x from 192.0.2.1 from 203.0.113.9", "anonymous (x from 192.0.2.1) | session.start failure | 203.0.113.9"},
 		{"Invalid user  from 203.0.113.9 port 4", "anonymous  | session.start failure | 203.0.113.9"},
@@ -144,6 +161,8 @@ func TestPrivilege(t *testing.T) {
 	messages(t, "su", [][2]string{
 		{"Successful su for root by ana", "user ana | user.switch success |  | user=root"},
 		{"FAILED su for root by bo", "user bo | user.switch failure |  | user=root"},
+		{"'su root' failed for bo on /dev/pts/0", "user bo | user.switch failure |  | user=root"},
+		{"BAD SU bo to root on /dev/ttyp0", "user bo | user.switch failure |  | user=root"},
 		{"+ /dev/pts/0 ana:root", "user ana | user.switch success |  | user=root"},
 		{"- pts/0 bo:root", "user bo | user.switch failure |  | user=root"},
 	})
@@ -166,6 +185,8 @@ func TestPAM(t *testing.T) {
 		{"pam_unix(sshd:auth): check pass; user unknown", "anonymous  | session.verify failure | "},
 		{"pam_tally2(sudo:auth): user bo (1001) tally 6, deny 5", "user bo | session.verify denied |  | user=bo"},
 		{"pam_faillock(sshd:auth): Consecutive login failures for user bo account temporarily locked", "system h/x | account.lock success |  | user=bo"},
+		{"pam_succeed_if(sshd:auth): requirement \"uid >= 1000\" not met by user \"root\"", "user root | session.verify denied |  | user=root"},
+		{"pam_unix(sudo:auth): auth could not identify password for [bo]", "user bo | session.verify failure |  | user=bo"},
 		{"pam_limits(sshd:session): whatever", "system h/x | log.line unknown | "},
 	})
 }
@@ -184,6 +205,8 @@ func TestAccounts(t *testing.T) {
 		{"unlock user 'eve' password", "system h/usermod | account.enable success |  | user=eve"},
 		{"change user 'eve' shell from '/bin/sh' to '/bin/bash'", "system h/usermod | account.update success |  | user=eve"},
 		{"changed password expiry for eve", "system h/usermod | account.update success |  | user=eve"},
+		{"delete user `eve'", "system h/usermod | account.delete success |  | user=eve"},
+		{"change user 'eve' primary group from '1' to '2'", "system h/usermod | account.update success |  | user=eve"},
 		{"failed adding user 'eve', exit code: 9", "system h/usermod | account.create failure |  | user=eve"},
 	})
 	for raw, want := range map[string]event.Category{"add 'eve' to group 'sudo'": event.Privileged, "add 'eve' to group 'dev'": event.Access} {
@@ -207,6 +230,8 @@ func TestHeaders(t *testing.T) {
 		}
 	}
 	f(now, "Mar  1 09:30:00 h p[1]: m", "2026-03-01T09:30:00Z", "h", `"pid":1`)
+	f(now, "Mar 1 09:30:00 h p[1]: m", "2026-03-01T09:30:00Z", "h", `"pid":1`)
+	f(now, "Mar  1 09:30:00 [p]: m", "2026-03-01T09:30:00Z", "", `"message":"m"`)
 	f(now, "Mar 01 09:30:00 h p: m", "2026-03-01T09:30:00Z", "h", `"message":"m"`)
 	f(now, "<13>Mar  2 11:59:59 h p: m", "2026-03-02T11:59:59Z", "h", "m")
 	f(now, "Mar  2 12:00:01 h p: m", "2025-03-02T12:00:01Z", "h", "m")

@@ -15,6 +15,8 @@ var (
 	pamClosed  = regexp.MustCompile(`^session closed for user (\S+)$`)
 	pamFailure = regexp.MustCompile(`^(authentication (?:failure|success)); logname=(\S*) uid=(\d*) euid=(\d*) tty=(\S*) ruser=(\S*) rhost=(\S*)(?:\s+user=(.*))?\s*$`)
 	pamMore    = regexp.MustCompile(`^(\d+) more authentication failures?; logname=(\S*) uid=(\d*) euid=(\d*) tty=(\S*) ruser=(\S*) rhost=(\S*)(?:\s+user=(.*))?\s*$`)
+	pamUnmet   = regexp.MustCompile(`^requirement "[^"]*" not met by user "(.*)"$`)
+	pamUnknown = regexp.MustCompile(`^auth could not identify password for \[(.*)\]$`)
 	pamTally   = regexp.MustCompile(`^user (.*) \((\d+)\) tally (\d+), deny (\d+)$`)
 	pamLock    = regexp.MustCompile(`^Consecutive login failures for user (.*) account temporarily locked$`)
 	pamChanged = regexp.MustCompile(`^password changed for (.+)$`)
@@ -74,7 +76,7 @@ func (l *line) pamAttempt(text string) bool {
 	if f == nil {
 		if f = pamMore.FindStringSubmatch(text); f == nil {
 			if text != "check pass; user unknown" {
-				return false
+				return l.pamRefused(text)
 			}
 			l.set("pam: authentication failure", event.Failure)
 			l.nobody("")
@@ -102,6 +104,25 @@ func (l *line) pamAttempt(text string) bool {
 	l.d.text("tty", f[5])
 	l.d.number("uid", f[3])
 	return true
+}
+
+// pamRefused maps attempts that modules ended before there was a password.
+func (l *line) pamRefused(text string) bool {
+	if f := pamUnmet.FindStringSubmatch(text); f != nil {
+		l.set("pam: requirement not met", event.Denied)
+		l.by(f[1])
+		l.to("user", f[1])
+		l.e.OutcomeReason = text
+		return true
+	}
+	if f := pamUnknown.FindStringSubmatch(text); f != nil {
+		l.set("pam: authentication failure", event.Failure)
+		l.by(f[1])
+		l.to("user", f[1])
+		l.e.OutcomeReason = "no password"
+		return true
+	}
+	return false
 }
 
 // pamAccount maps what happens to accounts: locks and new passwords.

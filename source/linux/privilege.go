@@ -12,6 +12,8 @@ var (
 	sudoWrong  = regexp.MustCompile(`^\d+ incorrect password attempts?$`)
 	suTo       = regexp.MustCompile(`^(FAILED SU )?\(to (.*)\) (\S+) on (\S+)$`)
 	suFor      = regexp.MustCompile(`^(Successful|FAILED) su for (.*) by (\S+)$`)
+	suOld      = regexp.MustCompile(`^'su (\S+)' (succeeded|failed) for (\S+) on (\S+)$`)
+	suBSD      = regexp.MustCompile(`^(BAD SU )?(\S+) to (\S+) on (\S+)$`)
 	suSign     = regexp.MustCompile(`^([+-]) (\S+) (\S+?):(\S+)$`)
 	loginOn    = regexp.MustCompile(`^(?:ROOT )?LOGIN ON (\S+)(?: BY (\S+))?(?: FROM (\S+))?$`)
 	loginWrong = regexp.MustCompile(`^(?:FAILED LOGIN (?:SESSION )?\(?(\d+)\)?|TOO MANY LOGIN TRIES \((\d+)\)) (?:on '(?:[^']*)'|FROM (\S+)) FOR (.*), (Authentication failure|User not known to the underlying authentication module|Permission denied|Error in service module|[A-Z][A-Za-z ]*)$`)
@@ -62,6 +64,8 @@ func (l *line) sudoVerdict(reason string) {
 		l.set("sudo: incorrect password", event.Failure)
 	case strings.Contains(reason, "NOT"), strings.Contains(reason, "not allowed"), strings.Contains(reason, "not permitted"):
 		l.set("sudo: not allowed", event.Denied)
+	case strings.HasPrefix(reason, "problem with defaults"): // a warning
+		l.set("sudo: warning", event.Unknown)
 	default: // "a password is required", "sorry, you must have a tty to run sudo": it did not run
 		l.set("sudo: refused", event.Failure)
 	}
@@ -102,6 +106,14 @@ func (l *line) su() bool {
 	}
 	if f := suSign.FindStringSubmatch(l.Message); f != nil {
 		l.switched(f[1] == "+", f[3], f[4], f[2])
+		return true
+	}
+	if f := suOld.FindStringSubmatch(l.Message); f != nil {
+		l.switched(f[2] == "succeeded", f[3], f[1], f[4])
+		return true
+	}
+	if f := suBSD.FindStringSubmatch(l.Message); f != nil {
+		l.switched(f[1] == "", f[2], f[3], f[4])
 		return true
 	}
 	return false

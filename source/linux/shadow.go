@@ -34,7 +34,7 @@ var shadowRules = []shadowRule{
 	{"shadow: unlock user", event.Success, regexp.MustCompile(`^(?:unlock user '(?P<user>[^']+)' password|password for '(?P<user2>[^']+)' unlocked by '(?P<by>[^']+)')$`)},
 	{"shadow: change expiry", event.Success, regexp.MustCompile(`^(?:changed? password expiry (?:information )?for (?P<user>\S+)|change user '(?P<user2>[^']+)' expiration from '(?P<old>[^']*)' to '(?P<new>[^']*)')$`)},
 	{"shadow: change user name", event.Success, regexp.MustCompile(`^change user name '(?P<user>[^']+)' to '(?P<new>[^']+)'$`)},
-	{"shadow: change user", event.Success, regexp.MustCompile(`^change user '(?P<user>[^']+)' (?P<attribute>\S+) from '(?P<old>[^']*)' to '(?P<new>[^']*)'$`)},
+	{"shadow: change user", event.Success, regexp.MustCompile(`^change user '(?P<user>[^']+)' (?P<attribute>[a-z ]+) from '(?P<old>[^']*)' to '(?P<new>[^']*)'$`)},
 	{"shadow: change user", event.Success, regexp.MustCompile(`^changed user '(?P<user>[^']+)' (?P<attribute>shell|information)(?: to '(?P<new>[^']*)')?$`)},
 	{"shadow: new user", event.Failure, regexp.MustCompile(`^failed adding user '(?P<user>[^']+)', (?P<reason>.*)$`)},
 	{"shadow: change password", event.Failure, regexp.MustCompile(`^password change (?:failed )?for (?P<user>\S+) failed.*$`)},
@@ -43,9 +43,10 @@ var shadowRules = []shadowRule{
 // shadow maps what useradd, usermod, passwd and their like log. They do not say
 // who called them, but for gpasswd and passwd.
 func (l *line) shadow() bool {
+	message := strings.ReplaceAll(l.Message, "`", "'") // older ones quote `so'
 	for i := range shadowRules {
 		r := &shadowRules[i]
-		f := r.pattern.FindStringSubmatch(l.Message)
+		f := r.pattern.FindStringSubmatch(message)
 		if f == nil {
 			continue
 		}

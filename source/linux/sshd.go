@@ -8,22 +8,30 @@ import (
 )
 
 // Everything that a stranger chooses is matched by a greedy (.*), with what sshd
-// itself writes to the right of it: the last " from … port …" is sshd's own.
+// itself writes to the right of it: the last " from … port …" is sshd's own. Behind
+// it sshd writes a key's fingerprint and, of hostbased authentication, what the
+// client says of itself; that may only follow where it cannot be taken for more.
 var (
 	sshAccepted  = regexp.MustCompile(`^Accepted (\S+) for (\S+) from (\S+) port (\d+)(?: (ssh\d?))?(?:: (.*))?$`)
-	sshFailed    = regexp.MustCompile(`^Failed (\S+) for (invalid user |illegal user )?(.*) from (\S+) port (\d+)(?: (ssh\d?))?(?:: [A-Z0-9-]+ (?:SHA256|MD5):\S+)?$`)
+	sshFailed    = regexp.MustCompile(`^Failed (\S+) for (invalid user |illegal user )?(.*) from (\S+) port (\d+)(?: ssh\d?)?(?:: [A-Z0-9-]+ (?:(?:SHA256|MD5):\S+|[0-9a-fx:]{47})(?:, client user "[^"]*", client host "[^"]*")?)?$`)
+	sshFailedOne = regexp.MustCompile(`^Failed (\S+) for (invalid user |illegal user )?(.*?) from (\S+)(?: port (\d+))?(?: ssh\d?)?(?:: .*)?$`) // for messages with one place only
 	sshPostponed = regexp.MustCompile(`^Postponed (\S+) for (invalid user )?(.*) from (\S+) port (\d+)(?: (ssh\d?))?(?: \[preauth\])?$`)
 	sshInvalid   = regexp.MustCompile(`^(?:Invalid|Illegal) user (.*) from (\S+)(?: port (\d+))?$`)
 	sshTooMany   = regexp.MustCompile(`^maximum authentication attempts exceeded for (invalid user )?(.*) from (\S+) port (\d+) ssh\d(?: \[preauth\])?$`)
-	sshPAM       = regexp.MustCompile(`^PAM: (.+) for (illegal user )?(.*) from (\S+)$`)
+	sshTooManyOf = regexp.MustCompile(`^Disconnecting: Too many authentication failures(?: for (invalid user )?(.*?))?(?: \[preauth\])?$`)
+	sshPAM       = regexp.MustCompile(`^PAM: (.+?) for (illegal user )?(.*) from (\S+?)(?: via \S+)?\s*$`)
 	sshRefused   = regexp.MustCompile(`^User (.*) from (\S+) not allowed because (.+)$`)
-	sshRoot      = regexp.MustCompile(`^ROOT LOGIN REFUSED FROM (\S+)(?: port (\d+))?$`)
+	sshRefused0  = regexp.MustCompile(`^User (\S+) not allowed because (.+)$`)
+	sshRoot      = regexp.MustCompile(`^ROOT LOGIN REFUSED FROM (\S+)(?: port (\d+))?(?: \[preauth\])?$`)
+	sshWrapped   = regexp.MustCompile(`^refused connect from .* \((\S+)\)$`)
 	sshEnd       = regexp.MustCompile(`^Disconnected from user (.*) (\S+) port (\d+)$`)
 	sshGone      = regexp.MustCompile(`^(Disconnected from|Connection closed by|Connection reset by)(?: (authenticating|invalid) user (.*))? (\S+) port (\d+)(?: \[preauth\])?$`)
+	sshGone0     = regexp.MustCompile(`^(Disconnected from|Connection closed by|Connection reset by) (\S+)(?: \[preauth\])?$`)
 	sshDropped   = regexp.MustCompile(`^Disconnecting (authenticating|invalid) user ([^(]*) (\S+) port (\d+): ([^(:]*)$`) // with a bracket, it holds a name again
+	sshTimeout   = regexp.MustCompile(`^Timeout before authentication for (?:connection from )?(\S+?)(?: port (\d+)| to .*)?$`)
 	sshReceived  = regexp.MustCompile(`^Received disconnect from (\S+)(?: port (\d+))?: ?(\d+): (.*)$`)
-	sshNoIdent   = regexp.MustCompile(`^(?:Did not receive identification string from|Connection closed by|Bad protocol version identification '.*' from|banner exchange: Connection from) (\S+?)(?: port (\d+))?(?:: .*)?$`)
-	sshOpen      = regexp.MustCompile(`^Connection from (\S+) port (\d+)(?: on (\S+) port (\d+).*)?$`)
+	sshNoIdent   = regexp.MustCompile(`^(?:Did not receive identification string from|Bad protocol version identification '.*' from|banner exchange: Connection from) (\S+?)(?: port (\d+))?(?:: .*)?$`)
+	sshOpen      = regexp.MustCompile(`^Connection from (\S+)(?: port (\d+))?(?: on (\S+) port (\d+).*)?$`)
 	sshNoCommon  = regexp.MustCompile(`^Unable to negotiate with (\S+) port (\d+): (.*)$`)
 	sshShell     = regexp.MustCompile(`^Starting session: (shell(?: on \S+)?|command|forced-command .*|subsystem '.*') for (\S+) from (\S+) port (\d+) id (\d+)$`)
 	sshClose     = regexp.MustCompile(`^Close session: user (\S+) from (\S+) port (\d+) id (\d+)$`)
@@ -41,7 +49,10 @@ func (l *line) sshd() bool {
 		return l.sshAccepted(sshAccepted.FindStringSubmatch(m))
 	case "Failed":
 		f := sshFailed.FindStringSubmatch(m)
-		return f != nil && l.sshTried("sshd: Failed", f[2] == "", f[3], f[4], f[5], f[1], "")
+		if f == nil && (strings.Count(m, " from ") == 1 || strings.Count(m, " port ") == 1 && sshPlaces(m) == 1) {
+			f = sshFailedOne.FindStringSubmatch(m)
+		}
+		return f != nil && l.sshTried("sshd: Failed", f[2] == "" && f[3] != "<invalid username>", f[3], f[4], f[5], f[1], "")
 	case "Postponed":
 		f := sshPostponed.FindStringSubmatch(m)
 		if f == nil || !l.sshTried("sshd: Postponed", f[2] == "", f[3], f[4], f[5], f[1], "") {
@@ -58,13 +69,21 @@ func (l *line) sshd() bool {
 	case "PAM:":
 		f := sshPAM.FindStringSubmatch(m)
 		return f != nil && l.sshTried("sshd: PAM", f[2] == "", f[3], f[4], "", "", f[1])
-	case "User", "ROOT":
+	case "Disconnecting:":
+		f := sshTooManyOf.FindStringSubmatch(m)
+		return f != nil && l.sshTried("sshd: maximum authentication attempts exceeded", f[1] == "", f[2], "", "", "", "Too many authentication failures")
+	case "User", "ROOT", "refused":
 		return l.sshRefused(m)
 	case "Starting", "Close":
 		return l.sshSession(m)
 	}
 	return l.sshConnection(m)
 }
+
+var sshPlace = regexp.MustCompile(` from \S+ port \d`)
+
+// sshPlaces counts where in a message somebody may have come from.
+func sshPlaces(m string) int { return len(sshPlace.FindAllStringIndex(m, 2)) }
 
 func (l *line) sshAccepted(f []string) bool {
 	if f == nil {
@@ -105,9 +124,18 @@ func (l *line) sshRefused(m string) bool {
 		l.d.number("port", f[2])
 		return true
 	}
+	if f := sshWrapped.FindStringSubmatch(m); f != nil {
+		l.set("sshd: refused connect", event.Denied)
+		l.nobody("")
+		l.from(f[1])
+		return true
+	}
 	f := sshRefused.FindStringSubmatch(m)
 	if f == nil {
-		return false
+		if f = sshRefused0.FindStringSubmatch(m); f == nil {
+			return false
+		}
+		f = []string{"", f[1], "", f[2]}
 	}
 	l.set("sshd: not allowed", event.Denied)
 	l.by(f[1])
@@ -148,6 +176,12 @@ func (l *line) sshConnection(m string) bool {
 	}
 	if f := sshGone.FindStringSubmatch(m); f != nil {
 		return l.sshGone("sshd: "+f[1], f[2], f[3], f[4], f[5], "")
+	}
+	if f := sshGone0.FindStringSubmatch(m); f != nil {
+		return l.sshGone("sshd: "+f[1], "", "", f[2], "", "")
+	}
+	if f := sshTimeout.FindStringSubmatch(m); f != nil {
+		return l.sshGone("sshd: Timeout before authentication", "", "", f[1], f[2], "")
 	}
 	if f := sshDropped.FindStringSubmatch(m); f != nil {
 		return l.sshGone("sshd: Disconnecting", f[1], f[2], f[3], f[4], f[5])
