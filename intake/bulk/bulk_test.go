@@ -18,9 +18,13 @@ import (
 	"example.com/evident/intake/body"
 	"example.com/evident/intake/bulk"
 	"example.com/evident/intake/sender"
-	"example.com/evident/source/all"
+	"example.com/evident/source"
+	"example.com/evident/source/awscloudtrail"
+	"example.com/evident/source/log"
 	"example.com/evident/trail"
 )
+
+var kinds = []source.Kind{log.Kind, awscloudtrail.Kind}
 
 type rig struct {
 	*bulk.Handler
@@ -43,7 +47,7 @@ func open(t testing.TB) *rig {
 	}
 	t.Cleanup(func() { tr.Close() })
 	r.trail = tr
-	r.Handler = bulk.New(bulk.Config{Intake: intake.New(intake.Config{Trail: tr, Kinds: all.Kinds}), Bodies: body.New(0), Admit: admit, Prefix: bulk.Prefix})
+	r.Handler = bulk.New(bulk.Config{Intake: intake.New(intake.Config{Trail: tr, Kinds: kinds}), Bodies: body.New(0), Admit: admit, Prefix: bulk.Prefix})
 	return r
 }
 

@@ -17,7 +17,6 @@ import (
 	"example.com/evident/intake"
 	"example.com/evident/intake/body"
 	"example.com/evident/intake/bulk"
-	"example.com/evident/source/all"
 	"example.com/evident/trail"
 )
 
@@ -42,7 +41,7 @@ func serve(dir, address string) error {
 	}
 	fmt.Println("ready")
 	mux := http.NewServeMux()
-	mux.Handle("/", bulk.New(bulk.Config{Intake: intake.New(intake.Config{Trail: tr, Kinds: all.Kinds}), Bodies: body.New(0), Admit: admit}))
+	mux.Handle("/", bulk.New(bulk.Config{Intake: intake.New(intake.Config{Trail: tr, Kinds: kinds}), Bodies: body.New(0), Admit: admit}))
 	mux.HandleFunc("/size", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, tr.Size()) })
 	return http.Serve(l, mux)
 }

@@ -12,6 +12,7 @@ import (
 	"math"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -30,9 +31,13 @@ import (
 	"example.com/evident/intake/body"
 	"example.com/evident/intake/otlp"
 	"example.com/evident/intake/sender"
-	"example.com/evident/source/all"
+	"example.com/evident/source"
+	"example.com/evident/source/awscloudtrail"
+	"example.com/evident/source/log"
 	"example.com/evident/trail"
 )
+
+var kinds = []source.Kind{log.Kind, awscloudtrail.Kind}
 
 type rig struct {
 	*otlp.Handler
@@ -56,7 +61,7 @@ func open(t testing.TB) *rig {
 	}
 	t.Cleanup(func() { tr.Close() })
 	r.trail = tr
-	r.cfg = otlp.Config{Intake: intake.New(intake.Config{Trail: tr, Kinds: all.Kinds}), Bodies: body.New(0), Admit: admit}
+	r.cfg = otlp.Config{Intake: intake.New(intake.Config{Trail: tr, Kinds: kinds}), Bodies: body.New(0), Admit: admit}
 	r.Handler = otlp.New(r.cfg)
 	return r
 }
@@ -100,7 +105,8 @@ func (r *rig) post(contentType string, b []byte, header ...string) (int, string)
 	return w.Code, w.Body.String()
 }
 
-// raws returns "source raw" of the records that were added since size.
+// raws returns "source raw" of the records that were added since size, by source:
+// events of several sources have no order between them.
 func (r *rig) raws(size uint64) (out []string) {
 	r.t.Helper()
 	for rec, err := range r.trail.Records(context.Background(), size, r.trail.Size()) {
@@ -115,6 +121,11 @@ func (r *rig) raws(size uint64) (out []string) {
 			out = append(out, e.Source+" "+string(e.Raw))
 		}
 	}
+	slices.SortStableFunc(out, func(a, b string) int {
+		a, _, _ = strings.Cut(a, " ")
+		b, _, _ = strings.Cut(b, " ")
+		return strings.Compare(a, b)
+	})
 	return out
 }
 

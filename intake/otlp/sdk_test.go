@@ -29,7 +29,6 @@ import (
 	"example.com/evident/intake"
 	"example.com/evident/intake/body"
 	"example.com/evident/intake/otlp"
-	"example.com/evident/source/all"
 	"example.com/evident/trail"
 )
 
@@ -50,7 +49,7 @@ func serve(dir, httpAddr, grpcAddr string) error {
 	if err != nil {
 		return err
 	}
-	cfg := otlp.Config{Intake: intake.New(intake.Config{Trail: tr, Kinds: all.Kinds}), Bodies: body.New(0), Admit: admit}
+	cfg := otlp.Config{Intake: intake.New(intake.Config{Trail: tr, Kinds: kinds}), Bodies: body.New(0), Admit: admit}
 	g, err := net.Listen("tcp", grpcAddr)
 	if err != nil {
 		return err

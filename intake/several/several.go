@@ -13,6 +13,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"strconv"
+	"sync"
 
 	"example.com/evident/intake"
 	"example.com/evident/intake/sender"
@@ -52,11 +53,11 @@ type Request struct {
 	groups []group
 	by     map[string]int // source to its group
 	size   int
-	answer intake.Answer
 
+	mu sync.Mutex // guards what follows while groups are stored
 	// Results has one of each event that was added, in their order.
 	Results []Result
-	// Taken counts what came of all events.
+	// Taken counts what came of all events, when all are flushed.
 	Taken Taken
 }
 
@@ -64,7 +65,7 @@ type Request struct {
 type Taken struct {
 	Accepted, Duplicates, Unmapped, Refused int
 	Forbidden                               int    // of those refused
-	First                                   string // reason of a refusal
+	First                                   string // reason of the first refusal
 }
 
 // group is what is to go to one source.
@@ -110,13 +111,7 @@ func (r *Request) Add(source string, raw []byte, id string) {
 // Refuse adds an event that is not to be stored.
 func (r *Request) Refuse(reason string) {
 	r.Results = append(r.Results, Result{Reason: reason})
-	r.refused(reason)
-}
-
-func (r *Request) refused(reason string) {
-	if r.Taken.Refused++; r.Taken.First == "" {
-		r.Taken.First = reason
-	}
+	r.Taken.Refused++
 }
 
 // Full reports whether so much was added that it should be flushed.
@@ -125,52 +120,84 @@ func (r *Request) Full() bool { return r.size >= partBytes }
 // Flush stores what was added. An error means that it is not known what of it is
 // stored, and that the whole request should be sent again.
 func (r *Request) Flush(ctx context.Context) error {
+	filled := r.groups[:0:0]
 	for i := range r.groups {
-		if err := r.take(ctx, &r.groups[i]); err != nil {
-			return err
+		if len(r.groups[i].raws) > 0 {
+			filled = append(filled, r.groups[i])
 		}
 	}
-	r.size = 0
-	return nil
-}
-
-func (r *Request) take(ctx context.Context, g *group) error {
-	if len(g.raws) == 0 {
-		return nil
-	}
-	defer func() {
+	err := r.takeAll(ctx, filled)
+	for i := range r.groups {
+		g := &r.groups[i]
 		clear(g.raws)
 		clear(g.ids)
 		g.raws, g.ids, g.places = g.raws[:0], g.ids[:0], g.places[:0]
-	}()
+	}
+	if r.size = 0; r.Taken.Refused > 0 {
+		r.Taken.First = r.Results[r.FirstRefused()].Reason
+	}
+	return err
+}
+
+// atOnce is how many sources are appended to at once: they share what waiting
+// for the disk costs.
+const atOnce = 8
+
+func (r *Request) takeAll(ctx context.Context, groups []group) error {
+	if len(groups) == 1 {
+		return r.take(ctx, &groups[0])
+	}
+	var workers sync.WaitGroup
+	next := make(chan *group)
+	errs := make([]error, min(atOnce, len(groups)))
+	for i := range errs {
+		workers.Go(func() {
+			for g := range next {
+				if errs[i] == nil {
+					errs[i] = r.take(ctx, g)
+				}
+			}
+		})
+	}
+	for i := range groups {
+		next <- &groups[i]
+	}
+	close(next)
+	workers.Wait()
+	return errors.Join(errs...)
+}
+
+// take stores one group.
+func (r *Request) take(ctx context.Context, g *group) error {
+	var a intake.Answer
 	err := r.in.Take(ctx, &intake.Delivery{
 		Source: g.source, Raws: g.raws, IDs: g.ids, MayAppend: r.from.MayAppend, Actor: r.from.Actor,
-	}, &r.answer)
+	}, &a)
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var forbidden *intake.Forbidden
 	if errors.As(err, &forbidden) {
 		for _, place := range g.places {
 			r.Results[place] = Result{State: Forbidden, Reason: forbidden.What}
-			r.refused(forbidden.What)
-			r.Taken.Forbidden++
 		}
+		r.Taken.Refused += len(g.places)
+		r.Taken.Forbidden += len(g.places)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	r.note(g)
+	r.note(g, &a)
 	return nil
 }
 
 // note reads the answer for g: refusals name their places, and the receipts are
 // those of all others, in order.
-func (r *Request) note(g *group) {
-	a := &r.answer
+func (r *Request) note(g *group, a *intake.Answer) {
 	refused, receipts := a.Refused, a.Receipts
 	for i, place := range g.places {
 		if len(refused) > 0 && refused[0].Line == i+1 {
 			r.Results[place] = Result{Reason: refused[0].Reason}
-			r.refused(refused[0].Reason)
 			refused = refused[1:]
 			continue
 		}
@@ -184,6 +211,7 @@ func (r *Request) note(g *group) {
 	r.Taken.Accepted += a.Accepted
 	r.Taken.Duplicates += a.Duplicates
 	r.Taken.Unmapped += a.Unmapped
+	r.Taken.Refused += len(a.Refused)
 }
 
 // FirstRefused returns the place, from 0, of the first event that is refused, or

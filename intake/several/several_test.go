@@ -13,9 +13,13 @@ import (
 	"example.com/evident/intake"
 	"example.com/evident/intake/sender"
 	"example.com/evident/intake/several"
-	"example.com/evident/source/all"
+	"example.com/evident/source"
+	"example.com/evident/source/awscloudtrail"
+	"example.com/evident/source/log"
 	"example.com/evident/trail"
 )
+
+var kinds = []source.Kind{log.Kind, awscloudtrail.Kind}
 
 func open(t *testing.T, fault func(op, name string) error) *intake.Intake {
 	t.Helper()
@@ -24,7 +28,7 @@ func open(t *testing.T, fault func(op, name string) error) *intake.Intake {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tr.Close() })
-	return intake.New(intake.Config{Trail: tr, Kinds: all.Kinds})
+	return intake.New(intake.Config{Trail: tr, Kinds: kinds})
 }
 
 func TestNames(t *testing.T) {
