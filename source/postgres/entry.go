@@ -66,9 +66,14 @@ func parseJSON(raw []byte) (e entry) {
 const severities = `DEBUG[1-5]?|LOG|INFO|NOTICE|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT|CONTEXT|STATEMENT|QUERY|LOCATION`
 
 var (
-	// "%m [%p] ", "%m [%p] %q%u@%d " (Debian), with "%h " before, and "%t:%r:%u@%d:[%p]:" (RDS).
-	stderrLine = regexp.MustCompile(`^(?:(\S+) )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Za-z0-9+:-]+?)(?: \[(\d+)\](?:: \[\d+-\d+\])?(?: (\S*)@(\S*))?|:(\S*?)(?:\((\d+)\))?:([^\s:]*)@([^\s:]*):\[(\d+)\]:) ?(` + severities + `):  ((?s:.*))$`)
-	another    = regexp.MustCompile(`(?:^|[ \]:])(?:LOG|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT|CONTEXT|STATEMENT):  `)
+	// "%m [%p] " and "%m [%p-%l] ", behind it "%u@%d " (Debian) or "[%u]@[%d] ", before
+	// it "%h "; "%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h " (pgBadger); and
+	// "%t:%r:%u@%d:[%p]:" (RDS).
+	stderrLine = regexp.MustCompile(`^(?:(\S+) )?(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)? [A-Za-z0-9+:-]+?)(?:` +
+		` \[(\d+)(?:-\d+)?\](?:: \[\d+-\d+\])?(?: \[?([^\s\]]*)\]?@\[?([^\s\]]*)\]?| user=([^\s,=]*),db=([^\s,=]*)(?:,app=([^,=]*))?(?:,client=([^\s,=]*))?)?` +
+		`|:(\S*?)(?:\((\d+)\))?:([^\s:]*)@([^\s:]*):\[(\d+)\]:` +
+		`) ?(` + severities + `):  ((?s:.*))$`)
+	another = regexp.MustCompile(`(?:^|[ \]:])(?:LOG|WARNING|ERROR|FATAL|PANIC|DETAIL|HINT|CONTEXT|STATEMENT):  `)
 )
 
 // parseStderr reads an entry of the stderr format. Names in its prefix are chosen
@@ -81,8 +86,8 @@ func parseStderr(raw string) (e entry, ok bool) {
 		return e, false
 	}
 	e = entry{
-		from: f[1] + f[6], port: f[7], time: f[2], pid: f[3] + f[10], user: f[4] + f[8], database: f[5] + f[9],
-		severity: f[11], message: f[12], doubtful: another.MatchString(f[12]),
+		from: f[1] + f[9] + f[10], port: f[11], time: f[2], pid: f[3] + f[14], user: f[4] + f[6] + f[12], database: f[5] + f[7] + f[13],
+		application: f[8], severity: f[15], message: f[16], doubtful: another.MatchString(f[16]),
 	}
 	part := &e.message
 	for _, line := range lines[1:] {
@@ -96,7 +101,7 @@ func parseStderr(raw string) (e entry, ok bool) {
 			*part += "\n" + line
 			continue
 		}
-		switch f[11] {
+		switch f[15] {
 		case "DETAIL":
 			part = &e.detail
 		case "HINT":
@@ -108,7 +113,7 @@ func parseStderr(raw string) (e entry, ok bool) {
 		default:
 			part = new(string)
 		}
-		*part = f[12]
+		*part = f[16]
 	}
 	return e, true
 }
@@ -120,10 +125,10 @@ func continues(line []byte) bool {
 		return true
 	}
 	f := stderrLine.FindSubmatch(line)
-	if f == nil || another.Match(f[12]) {
+	if f == nil || another.Match(f[16]) {
 		return false
 	}
-	switch string(f[11]) {
+	switch string(f[15]) {
 	case "DETAIL", "HINT", "CONTEXT", "STATEMENT", "QUERY", "LOCATION":
 		return true
 	}
@@ -143,9 +148,16 @@ func hostPort(s string) (host, port string) {
 	return s, ""
 }
 
-// parseTime reads log_time. A zone that is neither UTC nor a number nor that of
-// the sender cannot be read: the time is then taken for one in the sender's zone,
-// and exact is false.
+// zones are the abbreviations that mean the same everywhere, in hours from UTC.
+var zones = map[string]float64{
+	"UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "WEST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3, "MSK": 3, "SAST": 2, "BST": 1,
+	"JST": 9, "KST": 9, "HKT": 8, "AWST": 8, "ACST": 9.5, "ACDT": 10.5, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13,
+	"EST": -5, "EDT": -4, "MST": -7, "MDT": -6, "PDT": -7, "AKST": -9, "AKDT": -8, "HST": -10,
+}
+
+// parseTime reads log_time. A zone that is neither a number nor an abbreviation
+// with one meaning nor that of the sender cannot be read: the time is then taken
+// for one in the sender's zone, and exact is false.
 func parseTime(s string, now time.Time) (at time.Time, exact bool, err error) {
 	cut := strings.LastIndexByte(s, ' ')
 	if cut < 0 {
@@ -153,9 +165,10 @@ func parseTime(s string, now time.Time) (at time.Time, exact bool, err error) {
 	}
 	stamp, zone := s[:cut], s[cut+1:]
 	const layout = "2006-01-02 15:04:05"
+	hours, known := zones[zone]
 	switch {
-	case zone == "UTC" || zone == "GMT" || zone == "Z":
-		at, err = time.ParseInLocation(layout, stamp, time.UTC)
+	case known:
+		at, err = time.ParseInLocation(layout, stamp, time.FixedZone(zone, int(hours*3600)))
 		exact = true
 	case strings.HasPrefix(zone, "+") || strings.HasPrefix(zone, "-"):
 		exact = true

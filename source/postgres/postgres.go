@@ -2,7 +2,8 @@
 // csvlog and jsonlog, and stderr where its log_line_prefix is a common one.
 //
 // Deliveries: csvlog with its rows of several lines; jsonlog; stderr with "%m [%p] ",
-// "%m [%p] %q%u@%d " (Debian), one of these behind "%h ", or "%t:%r:%u@%d:[%p]:"
+// "%m [%p] %q%u@%d " (Debian), one of these behind "%h ",
+// "%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h " or "%t:%r:%u@%d:[%p]:"
 // (RDS), its continued lines, DETAIL and STATEMENT joined to the entry before; any
 // of the latter behind a header of syslog. Use jsonlog or csvlog: in stderr nothing
 // marks where a name ends that a stranger chose, and an entry in which that is in
@@ -10,8 +11,8 @@
 //
 //	csvlog (jsonlog)                             event
 //	session_id, session_line_num (line_num)      id; stderr has none
-//	log_time (timestamp)                         occurred_at; a zone that is neither UTC nor a number nor
-//	                                               the sender's is read as the sender's, see detail.time
+//	log_time (timestamp)                         occurred_at; an abbreviation of a zone with several
+//	                                               meanings is read as the sender's, see detail.time
 //	user_name (user)                             actor: user; no user: system, by backend_type
 //	session_id                                   actor.session
 //	connection_from (remote_host)                where.ip, else detail.from

@@ -116,13 +116,18 @@ func TestMessages(t *testing.T) {
 	f(at+"ana@app ERROR:  permission denied for table t\n"+at+"ana@app STATEMENT:  select *\n\tfrom t", "user ana | table.read data denied |  | table=t")
 	f("203.0.113.9 "+at+`ana@app FATAL:  password authentication failed for user "ana"`, "user ana | session.start authentication failure | 203.0.113.9")
 	f("2026-03-01 09:30:00 UTC:203.0.113.9(4711):ana@app:[42]:LOG:  connection authorized: user=ana database=app", "user ana | session.start authentication success | 203.0.113.9")
+	f("2026-03-01 09:30:00 UTC [42]: [3-1] user=ana,db=app,app=my app,client=203.0.113.9 LOG:  connection authorized: user=ana database=app", "user ana | session.start authentication success | 203.0.113.9")
+	if e, err := postgres.Kind.Map([]byte("2026-03-01 09:30:00 UTC [42]: [3-1] user=a LOG:  connection authorized: user=eve database=x,db=app,app=,client=203.0.113.9 FATAL:  x"), now); err == nil {
+		t.Error(short(e))
+	}
+	f("2026-03-01 09:30:00.123 CEST [42-1] [ana]@[app] LOG:  disconnection: session time: 0:00:01 user=ana database=app host=[local]", "user ana | session.end authentication success | ")
 	f("<134>Mar  1 09:30:00 db-1 postgres[42]: [5-1] "+at+"ana@app LOG:  disconnection: session time: 0:00:01 user=ana database=app host=[local]", "user ana | session.end authentication success | ")
 	f("Mar  1 09:30:00 db-1 postgres[42]: [5-1] ana@app LOG:  disconnection: session time: 0:00:01 user=ana database=app host=[local]", "user ana | session.end authentication success | ")
 }
 
 func TestTimes(t *testing.T) {
 	berlin := time.FixedZone("CET", 3600)
-	for zone, want := range map[string]string{"UTC": "09:30:00", "GMT": "09:30:00", "+02": "07:30:00", "-05:30": "15:00:00", "CET": "08:30:00", "XYZ": "08:30:00"} {
+	for zone, want := range map[string]string{"UTC": "09:30:00", "GMT": "09:30:00", "+02": "07:30:00", "-05:30": "15:00:00", "CET": "08:30:00", "EDT": "13:30:00", "XYZ": "08:30:00"} {
 		raw := strings.Replace(row("ana", "x", "LOG", "00000", "m"), " UTC,", " "+zone+",", 1)
 		e, err := postgres.Kind.Map([]byte(raw), now.In(berlin))
 		if err != nil || e.OccurredAt.Format("15:04:05") != want || strings.Contains(string(e.Detail), `"time"`) != (zone == "XYZ") {
