@@ -272,6 +272,7 @@ func (c *cutter) serve(cuts int) {
 }
 
 func TestRsyslogRELPConnectionsBreak(t *testing.T) {
+	skipShort(t)
 	r := start(t, withRELP)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -280,7 +281,7 @@ func TestRsyslogRELPConnectionsBreak(t *testing.T) {
 	defer ln.Close()
 	const n, cuts = 20_000, 12
 	go (&cutter{ln, r.addr}).serve(cuts)
-	rs := newRsyslog(t, module(relpAction(ln.Addr().String())), action(relpAction(ln.Addr().String())))
+	rs := relpRsyslog(t, ln.Addr().String())
 	rs.write(rs.file(), numbered(n))
 	rs.start()
 	r.await(n)
@@ -295,7 +296,7 @@ func TestRsyslogRELPConnectionsBreak(t *testing.T) {
 // The client is stopped and started again while it sends.
 func TestRsyslogRELPClientRestarts(t *testing.T) {
 	r := start(t, withRELP)
-	rs := newRsyslog(t, module(relpAction(r.addr)), action(relpAction(r.addr)))
+	rs := relpRsyslog(t, r.addr)
 	const n = 20_000
 	text := numbered(n)
 	half := len(text) / 2
@@ -362,6 +363,7 @@ func child(dir, addr string) {
 
 // TestRsyslogRELPServerKilled kills the server with -9 at random instants.
 func TestRsyslogRELPServerKilled(t *testing.T) {
+	skipShort(t)
 	dir := t.TempDir()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -369,7 +371,7 @@ func TestRsyslogRELPServerKilled(t *testing.T) {
 	}
 	addr := free.Addr().String()
 	free.Close()
-	rs := newRsyslog(t, module(relpAction(addr)), action(relpAction(addr)))
+	rs := relpRsyslog(t, addr)
 	const n, kills = 20_000, 8
 	rs.write(rs.file(), numbered(n))
 	// begin starts a server; await waits until it has as many lines.
@@ -416,4 +418,13 @@ func TestRsyslogRELPServerKilled(t *testing.T) {
 		raws = append(raws, string(e.Raw))
 	}
 	once(t, raws, n)
+}
+
+// skipShort leaves out what takes long, most of it waiting for rsyslog to try
+// again.
+func skipShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("SKIPPED: takes half a minute, and this is a short run")
+	}
 }

@@ -149,17 +149,39 @@ func TestRsyslogPlain(t *testing.T) {
 	}
 }
 
-func relpAction(addr string) (module, action string) {
+// documented is the nth of the settings for rsyslog in docs/syslog.md, for a
+// server at addr and certificates in dir.
+func documented(t testing.TB, n int, addr, dir string) string {
+	t.Helper()
+	page, err := os.ReadFile("../../docs/syslog.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(page), "\n```\n") // what begins so ends so, but for the first, which has a language
+	if len(blocks) < 8 {
+		t.Fatalf("docs/syslog.md has %d parts", len(blocks))
+	}
 	_, port, _ := strings.Cut(addr, ":")
-	return `module(load="omrelp")`, fmt.Sprintf(`type="omrelp" target="127.0.0.1" port=%q template="RSYSLOG_SyslogProtocol23Format" %s
-  queue.type="LinkedList" queue.filename="forward" queue.saveOnShutdown="on" queue.workerThreads="1" queue.dequeueBatchSize="1" queue.timeoutShutdown="10000" queue.timeoutActionCompletion="5000"`, port, waitForever)
+	return strings.NewReplacer(
+		`target="evident.example.com"`, `target="127.0.0.1"`, `port="2514"`, `port="`+port+`"`, `port="6514"`, `port="`+port+`"`,
+		`/etc/rsyslog/`, dir+"/", `resumeIntervalMax="10"`, `resumeIntervalMax="1"`,
+	).Replace(blocks[2*n])
+}
+
+// relpAction is what the documentation says of RELP.
+func relpAction(t testing.TB, addr string) (module, action string) {
+	module, action, ok := strings.Cut(documented(t, 1, addr, ""), "action(")
+	if !ok || !strings.Contains(module, "omrelp") {
+		t.Fatalf("docs/syslog.md says %q", module)
+	}
+	return module, strings.TrimSuffix(strings.TrimSpace(action), ")")
 }
 
 func withRELP(c *syslog.Config) { c.RELP = true }
 
 func TestRsyslogRELP(t *testing.T) {
 	r := start(t, withRELP)
-	rs := newRsyslog(t, module(relpAction(r.addr)), action(relpAction(r.addr)))
+	rs := relpRsyslog(t, r.addr)
 	const n = 20_000
 	rs.write(rs.file(), numbered(n))
 	begun := time.Now()
@@ -173,8 +195,11 @@ func TestRsyslogRELP(t *testing.T) {
 	}
 }
 
-func module(m, _ string) string { return m }
-func action(_, a string) string { return a }
+func relpRsyslog(t testing.TB, addr string) *rsyslog {
+	t.Helper()
+	module, action := relpAction(t, addr)
+	return newRsyslog(t, module, action)
+}
 
 // An authority signs certificates.
 type authority struct {
@@ -243,12 +268,10 @@ func (a *authority) issue(name string) tls.Certificate {
 
 func TestRsyslogTLS(t *testing.T) {
 	ca := newAuthority(t)
-	cert := ca.issue("logs.example.com")
+	cert := ca.issue("evident.example.com")
 	r := start(t, func(c *syslog.Config) { c.TLS = &tls.Config{Certificates: []tls.Certificate{cert}} })
-	_, port, _ := strings.Cut(r.addr, ":")
-	rs := newRsyslog(t, fmt.Sprintf("global(defaultNetstreamDriverCAFile=%q)", ca.file("ca")), fmt.Sprintf(`type="omfwd" target="127.0.0.1" port=%q protocol="tcp"
-  TCP_Framing="octet-counted" template="RSYSLOG_SyslogProtocol23Format"
-  StreamDriver="gtls" StreamDriverMode="1" StreamDriverAuthMode="x509/name" StreamDriverPermittedPeers="logs.example.com" %s`, port, waitForever))
+	module, action, _ := strings.Cut(documented(t, 3, r.addr, ca.dir), "action(")
+	rs := newRsyslog(t, module, strings.TrimSuffix(strings.TrimSpace(action), ")"))
 	const n = 5000
 	rs.write(rs.file(), numbered(n))
 	rs.start()
@@ -260,15 +283,14 @@ func TestRsyslogTLS(t *testing.T) {
 // Both sides show certificates.
 func TestRsyslogRELPOverTLS(t *testing.T) {
 	ca := newAuthority(t)
-	cert := ca.issue("logs.example.com")
-	ca.issue("web-1.example.com")
+	cert := ca.issue("evident.example.com")
+	ca.issue("host")
 	r := start(t, func(c *syslog.Config) {
 		c.RELP = true
 		c.TLS = &tls.Config{Certificates: []tls.Certificate{cert}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.pool}
 	})
-	m, a := relpAction(r.addr)
-	rs := newRsyslog(t, m, a+fmt.Sprintf(` tls="on" tls.caCert=%q tls.myCert=%q tls.myPrivKey=%q tls.authMode="name" tls.permittedPeer=["logs.example.com"]`,
-		ca.file("ca"), ca.file("web-1.example.com"), ca.file("web-1.example.com-key")))
+	module, action := relpAction(t, r.addr)
+	rs := newRsyslog(t, module, action+" "+documented(t, 2, r.addr, ca.dir))
 	const n = 5000
 	rs.write(rs.file(), numbered(n))
 	rs.start()
