@@ -77,9 +77,10 @@ import (
 var Kind = source.Kind{
 	Name:    "gcp.audit",
 	Title:   "Google Cloud Audit Logs",
-	Ways:    "Pub/Sub push, bucket, files, HTTP",
+	Ways:    "API, Pub/Sub push, bucket, files, HTTP",
 	Split:   split,
 	Map:     mapEvent,
+	Pull:    &source.Pull{From: source.WindowFrom, Page: page, Every: time.Minute, Lag: time.Hour},
 	Actions: actions,
 }
 

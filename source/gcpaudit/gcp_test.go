@@ -2,9 +2,12 @@ package gcpaudit_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +16,7 @@ import (
 	"time"
 
 	"example.com/evident/event"
+	"example.com/evident/source"
 	"example.com/evident/source/gcpaudit"
 	"example.com/evident/source/sourcetest"
 )
@@ -240,6 +244,49 @@ func TestSecretsAreNotCopied(t *testing.T) {
 	e := mapped(t, raw)
 	if e.Raw = nil; !bytes.Contains(raw, []byte("THIS-IS-A-SECRET")) || bytes.Contains(e.AppendJSON(nil), []byte("SECRET")) {
 		t.Errorf("%s", e.AppendJSON(nil))
+	}
+}
+
+// TestPull walks through two pages, of which the second has a token that is too
+// old at first, and goes on where the window ended.
+func TestPull(t *testing.T) {
+	var asked []string
+	stale := true
+	api := &source.API{Base: "https://logging.example.com", Settings: map[string]string{"resources": "projects/p, folders/7"}, Now: func() time.Time { return now }}
+	api.Do = func(r *http.Request) (*source.Response, error) {
+		var q struct {
+			ResourceNames              []string
+			Filter, OrderBy, PageToken string
+		}
+		if err := json.Unmarshal(must(io.ReadAll(r.Body)), &q); err != nil || r.Method != http.MethodPost || r.URL.Path != "/v2/entries:list" {
+			t.Error(r.Method, r.URL, err)
+		}
+		asked = append(asked, fmt.Sprint(q.ResourceNames, q.Filter, q.OrderBy, q.PageToken))
+		switch {
+		case q.PageToken != "" && stale:
+			stale = false
+			return nil, &source.StatusError{Response: &source.Response{Status: http.StatusBadRequest}}
+		case q.PageToken != "":
+			return &source.Response{Body: []byte(`{"entries":[]}`)}, nil
+		}
+		return &source.Response{Body: []byte(`{"entries":[` + string(entry("activity", nil)) + `],"nextPageToken":"t"}`)}, nil
+	}
+	cursor := gcpaudit.Kind.Pull.From(now.Add(-time.Hour))
+	var more []bool
+	for range 3 {
+		p, err := gcpaudit.Kind.Pull.Page(context.Background(), api, cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cursor, more = p.Next, append(more, p.More)
+	}
+	const first = `[projects/p folders/7]logName:"cloudaudit.googleapis.com" AND timestamp>="2026-02-28T23:00:00Z" AND timestamp<"2026-03-01T00:00:00Z"timestamp asc`
+	if !slices.Equal(asked, []string{first, first + "t", first, first + "t"}) || !slices.Equal(more, []bool{true, true, false}) || cursor != source.WindowFrom(now) {
+		t.Errorf("%q %v %s", asked, more, cursor)
+	}
+	api.Settings = nil
+	if _, err := gcpaudit.Kind.Pull.Page(context.Background(), api, cursor); err == nil || !strings.Contains(err.Error(), "resources") {
+		t.Error(err)
 	}
 }
 
