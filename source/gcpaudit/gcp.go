@@ -51,6 +51,12 @@
 // roles, policies or permissions; builds and deployments change; networks network;
 // all others config.
 //
+// From the API, https://logging.googleapis.com, a connector fetches the entries of
+// the projects, folders and organisations in its setting "resources"
+// (projects/shop-prod,organizations/12). It needs tokens of scope
+// https://www.googleapis.com/auth/logging.read, and the role Private Logs Viewer.
+// At more than a few entries a second let a sink push through Pub/Sub instead.
+//
 // Limits of Google Cloud: entries are there within seconds as a rule, in no order,
 // sometimes twice; Admin Activity is kept 400 days, Data Access is off for most
 // services and kept 30; principalEmail is redacted for callers outside the
