@@ -49,6 +49,10 @@
 // containers change, all others config. Granting Owner, Contributor, or a role by
 // which one can grant others, is privileged.
 //
+// From the API, https://management.azure.com, a connector fetches the log of the
+// subscription whose id is its setting "subscription". Its application needs the
+// role Reader there, and tokens of scope https://management.azure.com/.default.
+//
 // Limits of Azure: records are there within 20 minutes as a rule, out of order;
 // Azure keeps them 90 days; reads are not in the log. Records with an AKS audit
 // event inside belong to a source of kind kubernetes.audit, and are refused here

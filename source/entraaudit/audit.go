@@ -45,6 +45,9 @@
 // others config. Giving a role that administers the directory (Global
 // Administrator and the like) is privileged.
 //
+// From the API, https://graph.microsoft.com, a connector needs the permission
+// AuditLog.Read.All, and tokens of scope https://graph.microsoft.com/.default.
+//
 // Limits of Entra: records are there within 15 minutes as a rule, some after
 // hours, in no order; Entra keeps them 7 or 30 days.
 package entraaudit

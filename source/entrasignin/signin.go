@@ -36,6 +36,9 @@
 // or Windows Hello was used; false if a single factor was required and they say
 // nothing of the kind.
 //
+// From the API, https://graph.microsoft.com, a connector needs the permission
+// AuditLog.Read.All, and tokens of scope https://graph.microsoft.com/.default.
+//
 // Limits of Entra: records are there within 15 minutes as a rule, some after
 // hours, in no order; non-interactive ones and those of service principals may
 // stand for many alike; Entra keeps them 7 or 30 days. Graph's version 1.0 gives

@@ -49,6 +49,12 @@
 // access; documents, mail and messages data; all others system. Giving the role of
 // super administrator is privileged.
 //
+// From the API, https://admin.googleapis.com, a connector fetches the events of the
+// applications in its setting "applications" (login,admin,…), one application after
+// the other; without it login, admin, saml, token, user_accounts, groups,
+// groups_enterprise and drive. It needs tokens of scope
+// https://www.googleapis.com/auth/admin.reports.audit.readonly, of an administrator.
+//
 // Limits of Google Workspace: events are there within minutes (admin) to hours, and
 // sometimes days, in no order; Google keeps them 6 months; the API answers 2,400
 // requests a minute.
