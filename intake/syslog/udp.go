@@ -16,6 +16,8 @@ const (
 	datagramBytes = 64 << 10 // the largest there is
 	queueBytes    = 16 << 20 // of datagrams that wait to be stored
 	systemBytes   = 8 << 20  // asked of the system for those that wait to be read
+	// lastReads is for how long they are still read when the listener stops.
+	lastReads = 200 * time.Millisecond
 )
 
 // ServePackets takes in the datagrams of conn until ctx ends, then stores what
@@ -33,27 +35,30 @@ func (l *Listener) ServePackets(ctx context.Context, conn *net.UDPConn) error {
 		defer close(stored)
 		l.drain(stopping, q)
 	}()
-	unblock := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
+	unblock := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Now().Add(lastReads)) })
 	defer unblock()
-	err := l.receive(ctx, conn, q)
+	err := l.receive(conn, q)
 	q.end()
 	stop()
 	<-stored
-	if ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
+	if ctx.Err() != nil {
 		return nil
 	}
 	return err
 }
 
 // receive reads datagrams into the queue.
-func (l *Listener) receive(ctx context.Context, conn *net.UDPConn, q *queue) error {
+func (l *Listener) receive(conn *net.UDPConn, q *queue) error {
 	b, control := make([]byte, datagramBytes), make([]byte, 64)
 	var dropped uint32
-	for ctx.Err() == nil {
+	for {
 		n, m, _, from, err := conn.ReadMsgUDPAddrPort(b, control)
 		if err != nil {
-			if ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+			if errors.Is(err, net.ErrClosed) {
 				return fmt.Errorf("read syslog datagram: %w", err)
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				return nil
 			}
 			continue // an ICMP answer to nobody
 		}
@@ -74,7 +79,6 @@ func (l *Listener) receive(ctx context.Context, conn *net.UDPConn, q *queue) err
 			l.warn("syslog datagrams dropped: they come faster than they can be stored", "dropped_so_far", l.counter.dropped.Load())
 		}
 	}
-	return nil
 }
 
 // drain stores what is in the queue until that has ended and is empty.
