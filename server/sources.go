@@ -93,7 +93,8 @@ type Bucket struct {
 	Region   string        `yaml:"region"`
 	Bucket   string        `yaml:"bucket"`
 	Prefix   string        `yaml:"prefix"`
-	Dated    bool          `yaml:"dated"` // in folders of years, months and days, as AWS delivers
+	Dated    bool          `yaml:"dated"`   // in folders of years, months and days, as AWS delivers
+	Digests  bool          `yaml:"digests"` // verify CloudTrail's digest files, every hour
 	Begin    time.Time     `yaml:"begin"`
 	Every    time.Duration `yaml:"every"`
 	Lag      time.Duration `yaml:"lag"`

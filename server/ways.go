@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"iter"
 	"net"
 	"net/http"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"example.com/evident/intake/body"
 	"example.com/evident/intake/bucket"
 	"example.com/evident/intake/bulk"
+	"example.com/evident/intake/digest"
 	"example.com/evident/intake/files"
 	"example.com/evident/intake/hec"
 	"example.com/evident/intake/otlp"
@@ -71,7 +73,7 @@ func (s *Server) openWays() (err error) {
 	}
 	for i := range s.cfg.Sources {
 		c := &s.cfg.Sources[i]
-		for _, add := range []func(*Source) error{w.addPull, w.addBucket, w.addSyslog, w.addFiles, w.addWebhook} {
+		for _, add := range []func(*Source) error{w.addPull, w.addBucket, w.addDigests, w.addSyslog, w.addFiles, w.addWebhook} {
 			if err := add(c); err != nil {
 				return fmt.Errorf("source %s: %w", c.Name, err)
 			}
@@ -256,13 +258,9 @@ func (w *ways) addBucket(c *Source) error {
 		return nil
 	}
 	b := c.Bucket
-	var store bucket.Store = bucket.Folder{FS: os.DirFS(b.Folder)}
-	if b.Folder == "" {
-		s3, err := bucket.NewS3(bucket.S3Config{Endpoint: b.Endpoint, Region: b.Region, Bucket: b.Bucket, Credentials: poll.AWSChain()})
-		if err != nil {
-			return err
-		}
-		store = s3
+	store, err := b.store()
+	if err != nil {
+		return err
 	}
 	k, err := bucket.New(bucket.Config{
 		Source: c.Name, Kind: w.kindOf(c), Store: store, Prefix: b.Prefix, Dated: b.Dated,
@@ -352,6 +350,62 @@ func (s *Syslog) tls() (*tls.Config, error) {
 		}
 	}
 	return c, nil
+}
+
+// addDigests verifies the digest files that CloudTrail delivers into a bucket.
+func (w *ways) addDigests(c *Source) error {
+	b := c.Bucket
+	if b == nil || !b.Digests {
+		return nil
+	}
+	if b.Bucket == "" || b.Region == "" {
+		return errors.New("digests: need bucket and region; of a folder, evident verify-cloudtrail verifies them")
+	}
+	store, err := b.store()
+	if err != nil {
+		return err
+	}
+	base := "https://cloudtrail." + b.Region + ".amazonaws.com"
+	client, err := poll.NewClient(poll.ClientConfig{Base: base, Auth: w.secrets.AWS(poll.AWSChain(), b.Region, "cloudtrail"), Secrets: w.secrets})
+	if err != nil {
+		return err
+	}
+	watch := digest.WatchConfig{
+		Source: c.Name, Bucket: b.Bucket, Begin: b.Begin, Cursor: w.cursor, Record: w.record, Now: time.Now,
+		Files: func(from, until time.Time) digest.Files {
+			return digest.Files{Open: store.Open, Keys: func(ctx context.Context) iter.Seq2[string, error] {
+				return bucket.Keys(ctx, store, b.Prefix, from, until)
+			}}
+		},
+		Keys: func(ctx context.Context, from, until time.Time) ([]digest.Key, error) {
+			return digest.FetchKeys(ctx, client.Do, base, from, until)
+		},
+	}
+	w.run = append(w.run, func(ctx context.Context) error {
+		for ctx.Err() == nil {
+			more, err := digest.Watch(ctx, watch)
+			if err != nil && ctx.Err() == nil {
+				w.server.log.ErrorContext(ctx, "digests not verified", "source", c.Name, "error", w.secrets.Mask(err.Error()))
+			}
+			if more && err == nil {
+				continue
+			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(20 * time.Minute):
+			}
+		}
+		return nil
+	})
+	return nil
+}
+
+// store is where the objects lie.
+func (b *Bucket) store() (bucket.Store, error) {
+	if b.Folder != "" {
+		return bucket.Folder{FS: os.DirFS(b.Folder)}, nil
+	}
+	return bucket.NewS3(bucket.S3Config{Endpoint: b.Endpoint, Region: b.Region, Bucket: b.Bucket, Credentials: poll.AWSChain()})
 }
 
 // start runs what runs beside the server until ctx ends. The function that it

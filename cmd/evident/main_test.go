@@ -25,6 +25,7 @@ func TestMain(m *testing.M) {
 		"flip":    tool(flip),
 		"append":  tool(appendEvents),
 		"squeeze": tool(squeeze),
+		"deliver": tool(deliver),
 	})
 }
 
