@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"example.com/evident/event"
+	"example.com/evident/source"
 	"example.com/evident/source/postgres"
 	"example.com/evident/source/sourcetest"
 )
@@ -123,6 +124,39 @@ func TestMessages(t *testing.T) {
 	f("2026-03-01 09:30:00.123 CEST [42-1] [ana]@[app] LOG:  disconnection: session time: 0:00:01 user=ana database=app host=[local]", "user ana | session.end authentication success | ")
 	f("<134>Mar  1 09:30:00 db-1 postgres[42]: [5-1] "+at+"ana@app LOG:  disconnection: session time: 0:00:01 user=ana database=app host=[local]", "user ana | session.end authentication success | ")
 	f("Mar  1 09:30:00 db-1 postgres[42]: [5-1] ana@app LOG:  disconnection: session time: 0:00:01 user=ana database=app host=[local]", "user ana | session.end authentication success | ")
+}
+
+// TestEveryRow holds that each row of the table of actions can be reached.
+func TestEveryRow(t *testing.T) {
+	messages := []string{
+		row("ana", "x", "LOG", "00000", "connection authorized: user=ana database=app"), row("ana", "x", "LOG", "00000", `connection authenticated: identity="ana" method=md5 (x:1)`),
+		row("ana", "x", "LOG", "00000", "disconnection: session time: 0:00:01 user=ana database=app host=[local]"), row("", "", "LOG", "00000", "connection received: host=[local]"),
+		row("", "", "LOG", "00000", `parameter "fsync" removed from configuration file, reset to default`), row("", "", "LOG", "00000", "received SIGHUP, reloading configuration files"),
+		row("", "", "LOG", "00000", "database system is ready to accept connections"), row("", "", "LOG", "00000", "database system is shut down"), row("", "", "LOG", "00000", "received fast shutdown request"),
+		"2026-03-01 09:30:00 UTC [42] ana@app FATAL:  password authentication failed for user \"ana\"",
+	}
+	for _, state := range []string{"28P01", "28000", "3D000", "53300", "42501"} {
+		messages = append(messages, row("ana", "x", "FATAL", state, "x"))
+	}
+	reached := map[string]source.Action{}
+	for native := range postgres.Kind.Actions {
+		if command, ok := strings.CutPrefix(native, "AUDIT "); ok {
+			e := one(t, row("ana", "x", "LOG", "00000", "AUDIT: SESSION,1,1,MISC,"+command+",,,,<none>"))
+			reached["AUDIT "+strings.TrimPrefix(e.NativeAction, "AUDIT MISC ")] = source.Action{Action: e.Action, Category: e.Category}
+		}
+	}
+	for _, raw := range messages {
+		e := one(t, raw)
+		reached[e.NativeAction] = source.Action{Action: e.Action, Category: e.Category}
+	}
+	for native, want := range postgres.Kind.Actions {
+		if strings.HasPrefix(native, "AUDIT COPY") { // by its statement
+			continue
+		}
+		if got := reached[native]; got != want {
+			t.Errorf("%s: %v, want %v", native, got, want)
+		}
+	}
 }
 
 func TestTimes(t *testing.T) {
