@@ -36,11 +36,12 @@ var (
 
 // isMark reports whether s as a whole is what took the place of a value.
 func isMark(s string) bool {
-	if m := marks.FindStringIndex(s); m != nil && m[0] == 0 && m[1] == len(s) {
-		return true
+	if s == "" || s[len(s)-1] != ']' && !strings.HasSuffix(s, "@masked.invalid") {
+		a, ok := address(s)
+		return ok && markRange.Contains(a)
 	}
-	a, ok := address(s)
-	return ok && markRange.Contains(a)
+	m := marks.FindStringIndex(s)
+	return m != nil && m[0] == 0 && m[1] == len(s)
 }
 
 func address(s string) (netip.Addr, bool) {

@@ -99,6 +99,9 @@ type job struct {
 	// masked has the first values that were masked whole, and are like nothing
 	// else: where they stand again, without a name or form, they are masked too.
 	masked []secret
+	// pieces says that parts of a text were replaced, what is next to which may
+	// now be seen otherwise.
+	pieces bool
 }
 
 type secret struct {
@@ -142,8 +145,24 @@ func (j *job) whole(raw []byte) (out []byte) {
 			break
 		}
 		out, raw = changed, changed
+		if !j.pieces && !j.mayEcho(out) {
+			break
+		}
 	}
 	return out
+}
+
+// mayEcho reports whether what was masked may stand in b, which is JSON, once
+// more: in the part that was gone through before it was known.
+func (j *job) mayEcho(b []byte) bool {
+	return slices.ContainsFunc(j.masked, func(m secret) bool {
+		return strings.ContainsFunc(m.value, isEscaped) || bytes.Contains(b, []byte(m.value))
+	}) || len(j.masked) > 0 && bytes.Contains(b, []byte(`\u`))
+}
+
+// isEscaped reports whether JSON may write c otherwise than as it is.
+func isEscaped(c rune) bool {
+	return c < ' ' || c > '~' || c == '"' || c == '\\' || c == '/'
 }
 
 func (j *job) once(raw []byte) []byte {

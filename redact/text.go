@@ -71,6 +71,7 @@ func (j *job) text(s string, names []string) []byte {
 	if !f.any {
 		return nil
 	}
+	j.pieces = true
 	out := make([]byte, 0, len(s)+64)
 	for i := 0; i < len(s); {
 		end := i + 1

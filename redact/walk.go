@@ -26,10 +26,14 @@ type walker struct {
 	names  []string // of the members that the value at hand lies in, also through strings
 	nested int      // how many strings src lies in
 	schema bool     // src is an event in the schema
+	peeks  bool     // some objects are about a name and value, or a Kubernetes Secret
 }
 
 // run returns the result; nil if nothing was replaced.
 func (w *walker) run() []byte {
+	for _, part := range []string{`alue"`, `ALUE"`, "Secret", `\u`} {
+		w.peeks = w.peeks || bytes.Contains(w.src, []byte(part))
+	}
 	w.value(skip(w.src, 0), scope{})
 	if w.out == nil {
 		return nil
@@ -132,18 +136,18 @@ type about struct {
 // "DB_PASSWORD", "value": …}, {"kind": "Secret", "data": …}.
 func (w *walker) peek(i int, s scope) (a about) {
 	a.secret = s.secret
-	if len(w.names) > maxPeek {
+	if !w.peeks || len(w.names) > maxPeek {
 		return a
 	}
 	for name, value := range members(w.src[i:]) {
 		if len(value) < 3 || value[0] != '"' || len(value) > maxName+2 {
 			continue
 		}
-		switch lowered := strings.ToLower(name); lowered {
-		case "kind":
+		switch {
+		case strings.EqualFold(name, "kind"):
 			kind := string(value)
 			a.secret = a.secret || kind == `"Secret"` || kind == `"SecretList"`
-		case "name", "key":
+		case strings.EqualFold(name, "name"), strings.EqualFold(name, "key"):
 			if r := secretName(unquote(value)); r != "" {
 				a.pair = w.prog.byName[r]
 			}
@@ -284,9 +288,10 @@ func (w *walker) base64() bool {
 // raw redacts a raw that is in base64, for what it stands for.
 func (w *walker) raw(i, end int) {
 	b, err := base64.StdEncoding.DecodeString(unquote(w.src[i:end]))
-	if err != nil || !w.prog.maybe(b) {
+	if err != nil {
 		return
 	}
+	w.pieces = true // nobody sees from outside what is in it
 	in := walker{job: w.job, nested: w.nested}
 	if changed := in.inner(string(b)); changed != nil {
 		w.replace(i, end, quote(base64.StdEncoding.EncodeToString(changed)))
