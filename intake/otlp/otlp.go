@@ -53,23 +53,11 @@ func (c *Config) take(ctx context.Context, from sender.Sender, w walk, fallback 
 	if err := validSource(fallback); err != nil {
 		return several.Taken{}, &malformed{err}
 	}
-	if err := check(request, w); err != nil {
-		return several.Taken{}, &malformed{err}
-	}
 	s := several.New(c.Intake, from, "otlp", request)
-	t := &taker{in: c.Intake, fallback: fallback}
-	err := w(request, func(at *scopeLogs, record []byte) error {
-		if t.add(s, at, record); !s.Full() {
-			return nil
-		}
-		err := s.Flush(ctx)
-		t.memory = t.memory[:0] // nobody looks at it any more
-		return err
-	})
-	if err == nil {
-		err = s.Flush(ctx)
+	if err := c.fill(ctx, s, w, fallback, request); err != nil {
+		return s.Taken, err
 	}
-	if err != nil {
+	if err := s.Flush(ctx); err != nil {
 		return s.Taken, err
 	}
 	if c.Took != nil {
@@ -79,6 +67,35 @@ func (c *Config) take(ctx context.Context, from sender.Sender, w walk, fallback 
 		return s.Taken, &intake.Forbidden{What: s.Taken.First}
 	}
 	return s.Taken, nil
+}
+
+// fill adds the log records of request to s, and flushes it when it is full. A
+// request that is wrong stores nothing: nothing is flushed before all is read.
+func (c *Config) fill(ctx context.Context, s *several.Request, w walk, fallback string, request []byte) error {
+	t := &taker{in: c.Intake, fallback: fallback}
+	checked := false
+	var failed error
+	err := w(request, func(at *scopeLogs, record []byte) error {
+		if len(s.Results) == intake.MaxEvents {
+			return errTooMany
+		}
+		if t.add(s, at, record); !s.Full() {
+			return nil
+		}
+		if !checked {
+			if err := check(request, w); err != nil {
+				return err
+			}
+			checked = true
+		}
+		failed = s.Flush(ctx)
+		t.memory = t.memory[:0] // nobody looks at it any more
+		return failed
+	})
+	if err != nil && failed == nil {
+		return &malformed{err}
+	}
+	return failed
 }
 
 // malformed is a request that cannot be read.

@@ -382,6 +382,13 @@ func TestRefusals(t *testing.T) {
 	f("broken off", 400, protobuf, good[:len(good)-1])
 	f("not gzip", 400, protobuf, good, "Content-Encoding", "gzip")
 	f("deep values", 400, protobuf, deep)
+	// One that is wrong at its end, when much was read already.
+	big := request("web")
+	for range 200 {
+		l := big.ResourceLogs[0].ScopeLogs[0]
+		l.LogRecords = append(l.LogRecords, &logspb.LogRecord{Body: text(strings.Repeat("x", 100_000))})
+	}
+	f("a large one, broken at its end", 400, protobuf, append(encode(t, big), 0x0a, 0x7f))
 	f("a resource that multiplies", 413, protobuf, encode(t, large))
 	f("too many records", 413, protobuf, encode(t, many))
 	f("a source that is none", 400, protobuf, good, "X-Evident-Source", "what")

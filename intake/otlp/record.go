@@ -32,7 +32,7 @@ var (
 	errTooLarge = &intake.TooLarge{What: fmt.Sprintf("makes more than %d bytes of raw events, since each holds its resource; send smaller resources, or less at once", maxRawBytes)}
 )
 
-// check reads all of a request, so that one that is wrong stores nothing.
+// check reads all of a request, without storing anything.
 func check(request []byte, w walk) error {
 	records, size := 0, 0
 	return w(request, func(at *scopeLogs, record []byte) error {
