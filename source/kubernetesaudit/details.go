@@ -43,6 +43,7 @@ func Target(group, resource, namespace, name string) event.Target {
 	if name != "" {
 		t.ID += "/" + name
 	}
+	t.Type, t.ID = source.Clip(t.Type), source.Clip(t.ID)
 	return t
 }
 
@@ -136,7 +137,7 @@ func Subjects(subjects []byte) (targets []event.Target) {
 	for s := range source.Elements(subjects) {
 		t := event.Target{Type: source.MemberText(s, "kind"), ID: source.MemberText(s, "name")}
 		if namespace := source.MemberText(s, "namespace"); namespace != "" {
-			t.ID = namespace + "/" + t.ID
+			t.ID = source.Clip(namespace + "/" + t.ID)
 		}
 		if t.ID != "" && len(targets) < maxTargets {
 			targets = append(targets, t)

@@ -113,7 +113,7 @@ func mapEvent(raw []byte, now time.Time) (event.Event, error) {
 		e.ID += "/" + r.stage
 	}
 	if len(e.ID) > event.MaxIDBytes { // set by a client
-		return e, fmt.Errorf("not a Kubernetes audit event: auditID has %d bytes", len(r.auditID))
+		e.ID = ""
 	}
 	if ip := r.sourceIP; event.ValidIP(ip) {
 		e.Where.IP = ip
@@ -149,7 +149,7 @@ func (r *record) native() string {
 	if o.subresource != "" {
 		b = append(append(b, '/'), o.subresource...)
 	}
-	return string(b)
+	return source.Clip(string(b))
 }
 
 // outcome follows the table of the package comment.
