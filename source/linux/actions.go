@@ -130,7 +130,7 @@ var actions = map[string]source.Action{
 	"SYSTEM_BOOT":         {Action: "host.start", Category: event.System},
 	"SYSTEM_SHUTDOWN":     {Action: "host.stop", Category: event.System},
 	"SYSTEM_RUNLEVEL":     {Action: "host.runlevel", Category: event.System},
-	"EXECVE":              {Action: "process.start", Category: event.System},
+	"EXECVE":              {Action: "process.arguments", Category: event.System},
 	"BPF":                 {Action: "program.load", Category: event.Privileged},
 	"SECCOMP":             {Action: "process.deny", Category: event.Access},
 	"ANOM_ABEND":          {Action: "process.crash", Category: event.System},

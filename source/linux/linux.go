@@ -9,7 +9,9 @@
 // audispd or audisp-syslog; the journal as "journalctl -o json" writes it. The
 // records of one audit event, those with the same audit(time:serial) and host, are
 // put together within a delivery, up to 64 events at a time, and raw is their
-// lines. Where a delivery ends between them, each part is an event.
+// lines. Where a delivery ends between them, each part is an event; so is each
+// record where lines come one by one, over syslog or from a file that is followed.
+// request_id is what the parts have in common.
 //
 //	line                                       event
 //	time of the line, of audit(…), of the      occurred_at; in RFC 3164 without year and zone: the

@@ -5,7 +5,8 @@
 // "%m [%p] %q%u@%d " (Debian), one of these behind "%h ",
 // "%t [%p]: [%l-1] user=%u,db=%d,app=%a,client=%h " or "%t:%r:%u@%d:[%p]:"
 // (RDS), its continued lines, DETAIL and STATEMENT joined to the entry before; any
-// of the latter behind a header of syslog. Use jsonlog or csvlog: in stderr nothing
+// of the latter behind a header of syslog. A file that is followed comes line by
+// line: let it be jsonlog. Otherwise use jsonlog or csvlog: in stderr nothing
 // marks where a name ends that a stranger chose, and an entry in which that is in
 // doubt is log.line and names nobody.
 //
