@@ -68,23 +68,39 @@ type ClientCredentials struct {
 // OAuth2 returns an Auth that gets tokens as c says, and keeps each until a
 // minute before it expires or is refused.
 func (s *Secrets) OAuth2(c ClientCredentials) Auth {
-	if c.HTTP == nil {
-		c.HTTP = &http.Client{Timeout: time.Minute}
+	t := newTokens(s, c.HTTP, c.Now)
+	t.ask = func() (string, url.Values, error) {
+		secret, err := s.Get(c.Secret)
+		form := url.Values{"grant_type": {"client_credentials"}, "client_id": {c.ClientID}, "client_secret": {secret}}
+		if c.Scope != "" {
+			form.Set("scope", c.Scope)
+		}
+		return c.TokenURL, form, err
 	}
-	if c.Now == nil {
-		c.Now = time.Now
-	}
-	t := tokens{secrets: s, from: c}
 	return Auth{Sign: t.sign, Refused: t.drop}
 }
 
+// tokens gets tokens and keeps the last.
 type tokens struct {
 	secrets *Secrets
-	from    ClientCredentials
+	http    *http.Client
+	now     func() time.Time
+	ask     func() (address string, form url.Values, err error)
 
 	mu      sync.Mutex
 	token   string
 	expires time.Time
+}
+
+func newTokens(s *Secrets, client *http.Client, now func() time.Time) *tokens {
+	t := &tokens{secrets: s, http: client, now: now}
+	if t.http == nil {
+		t.http = &http.Client{Timeout: time.Minute}
+	}
+	if t.now == nil {
+		t.now = time.Now
+	}
+	return t
 }
 
 func (t *tokens) drop() {
@@ -96,7 +112,7 @@ func (t *tokens) drop() {
 func (t *tokens) sign(ctx context.Context, r *http.Request, _ []byte) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.token == "" || !t.from.Now().Before(t.expires) {
+	if t.token == "" || !t.now().Before(t.expires) {
 		if err := t.fetch(ctx); err != nil {
 			return fmt.Errorf("get token: %w", err)
 		}
@@ -107,20 +123,16 @@ func (t *tokens) sign(ctx context.Context, r *http.Request, _ []byte) error {
 
 // fetch gets a token. Its errors hold nothing that was sent.
 func (t *tokens) fetch(ctx context.Context) error {
-	secret, err := t.secrets.Get(t.from.Secret)
+	address, form, err := t.ask()
 	if err != nil {
 		return err
 	}
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {t.from.ClientID}, "client_secret": {secret}}
-	if t.from.Scope != "" {
-		form.Set("scope", t.from.Scope)
-	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, t.from.TokenURL, strings.NewReader(form.Encode()))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
 	if err != nil {
 		return errors.New("the token's URL cannot be used")
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	resp, err := t.from.HTTP.Do(r)
+	resp, err := t.http.Do(r)
 	if err != nil {
 		return bare(err)
 	}
@@ -139,7 +151,7 @@ func (t *tokens) fetch(ctx context.Context) error {
 	}
 	t.secrets.Note(answer.Token)
 	t.token = answer.Token
-	t.expires = t.from.Now().Add(time.Duration(max(answer.Expires-60, 0)) * time.Second)
+	t.expires = t.now().Add(time.Duration(max(answer.Expires-60, 0)) * time.Second)
 	return nil
 }
 

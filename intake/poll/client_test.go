@@ -1,7 +1,14 @@
 package poll_test
 
 import (
+	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
+	"crypto/x509"
 	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net/http"
@@ -230,5 +237,56 @@ func TestAddressesThatAreNone(t *testing.T) {
 		if _, err := poll.NewClient(poll.ClientConfig{Base: base}); err == nil || strings.Contains(err.Error(), token) {
 			t.Errorf("%s: %v", base, err)
 		}
+	}
+}
+
+func TestServiceAccountsSignForTheirTokens(t *testing.T) {
+	private, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var form url.Values
+	issuer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		form = r.Form
+		fmt.Fprint(w, `{"access_token":"issued","expires_in":3600}`)
+	}))
+	defer issuer.Close()
+	account, err := json.Marshal(map[string]string{
+		"client_email": "reader@example.com", "private_key_id": "k1", "token_uri": issuer.URL,
+		"private_key": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("POLL_ACCOUNT", string(account))
+	got := ""
+	ask := serve(t, func(s *poll.Secrets) poll.Auth {
+		return s.Google(poll.ServiceAccount{Key: "env:POLL_ACCOUNT", Scope: "a b", Subject: "admin@example.com"})
+	}, func(_ http.ResponseWriter, r *http.Request) { got = r.Header.Get("Authorization") })
+	if _, err := ask("/x"); err != nil || got != "Bearer issued" || form.Get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer" {
+		t.Fatalf("%q, %v, %v", got, form, err)
+	}
+	parts := strings.Split(form.Get("assertion"), ".")
+	signature, _ := base64.RawURLEncoding.DecodeString(parts[2])
+	sum := sha256.Sum256([]byte(parts[0] + "." + parts[1]))
+	if err := rsa.VerifyPKCS1v15(&private.PublicKey, crypto.SHA256, sum[:], signature); err != nil {
+		t.Error(err)
+	}
+	claims, _ := base64.RawURLEncoding.DecodeString(parts[1])
+	for name, want := range map[string]string{"iss": "reader@example.com", "sub": "admin@example.com", "scope": "a b", "aud": issuer.URL} {
+		if v := source.MemberText(claims, name); v != want {
+			t.Errorf("%s: %q", name, v)
+		}
+	}
+	t.Setenv("POLL_ACCOUNT", `{"private_key":"`+token+`"}`)
+	bad := (&poll.Secrets{}).Google(poll.ServiceAccount{Key: "env:POLL_ACCOUNT"})
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	if err := bad.Sign(t.Context(), r, nil); err == nil || strings.Contains(err.Error(), token) {
+		t.Errorf("%v", err)
 	}
 }
