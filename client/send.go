@@ -51,6 +51,10 @@ type Delivery struct {
 	// Source is that of raw events (aws.cloudtrail/prod), or of events that
 	// name none.
 	Source string
+	// Name, if not empty, is what events without an id are known by, with their
+	// place in the delivery: the same when it is sent again, another for another
+	// delivery, even one of the same bytes. 200 bytes at most.
+	Name   string
 	Atomic bool // all or nothing
 	Proof  bool // wait for the checkpoint; 1,000 events at most
 	// NoReceipts leaves them out of the answer.
@@ -81,6 +85,9 @@ func (c *Client) Deliver(ctx context.Context, d Delivery) (Answer, error) {
 	query := url.Values{}
 	if d.Source != "" {
 		query.Set("source", d.Source)
+	}
+	if d.Name != "" {
+		query.Set("delivery", d.Name)
 	}
 	for name, on := range map[string]bool{"atomic": d.Atomic, "proof": d.Proof} {
 		if on {

@@ -97,6 +97,10 @@ type Delivery struct {
 	// bytes of the whole delivery and its place in it or, if it is in the schema
 	// already, by an id that is made now.
 	IDs []string
+	// Name, if not empty, is what the delivery is known by in place of its bytes:
+	// its sender chose it, and gives it the same one when it sends it again. Two
+	// deliveries of equal bytes and different names are two.
+	Name string
 	// Broken, if not nil, says of each of Raws why it is not whole, such as that
 	// only its beginning is kept; empty for those that are. What is not whole is
 	// stored as unmapped.

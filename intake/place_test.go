@@ -173,3 +173,24 @@ func TestPlaceOfEventsInTheSchema(t *testing.T) {
 		}
 	}
 }
+
+// A delivery that has a name is known by it: with the same one it was sent
+// again, with another one it is another, whatever it holds.
+func TestNamedDeliveries(t *testing.T) {
+	r := openPlain(t, nil)
+	f := func(d intake.Delivery, accepted, duplicates int) {
+		t.Helper()
+		if a := r.take(d); a.Accepted != accepted || a.Duplicates != duplicates || len(a.Refused) > 0 {
+			t.Errorf("%+v; want %d accepted, %d duplicates", a, accepted, duplicates)
+		}
+	}
+	for _, body := range []string{"beat", "bad \xff"} {
+		f(intake.Delivery{Source: "plain/x", Body: []byte(body), Name: "run-1/1" + body}, 1, 0)
+		f(intake.Delivery{Source: "plain/x", Body: []byte(body), Name: "run-1/1" + body}, 0, 1)
+		f(intake.Delivery{Source: "plain/x", Body: []byte(body), Name: "run-1/2" + body}, 1, 0)
+	}
+	event := []byte(`{"occurred_at":"2026-03-01T00:00:00Z","actor":{"type":"user","id":"ana"},"action":"a.b","category":"data","outcome":"success"}`)
+	f(intake.Delivery{Source: "app/x", Body: event, Name: "run-1/1"}, 1, 0)
+	f(intake.Delivery{Source: "app/x", Body: event, Name: "run-1/1"}, 0, 1)
+	f(intake.Delivery{Source: "app/x", Body: event, Name: "run-1/2"}, 1, 0)
+}

@@ -94,11 +94,11 @@ func (b *batch) unmapped(place int, raw []byte, reason string) error {
 }
 
 // placeUnmapped gives an event that could not be mapped the id of its position
-// at the sender, if there is one: two equal lines that nobody can read are two
+// at the sender or in a delivery that has a name, if there is one: two equal lines that nobody can read are two
 // lines all the same. Otherwise it keeps that of its bytes.
 func (b *batch) placeUnmapped(e *event.Event, place int) {
-	if ids := b.delivery.IDs; ids != nil {
-		e.ID = UnmappedID(ids[place-1])
+	if b.delivery.IDs != nil || b.delivery.Name != "" {
+		e.ID = UnmappedID(b.placeID(place))
 	}
 }
 
@@ -136,8 +136,8 @@ func (b *batch) encode(e *event.Event) (body []byte, fields []proof.Field, err e
 }
 
 // placeID is the id of the event at a place of the delivery, if it brings none:
-// its position at the sender, or what the whole delivery was and where in it
-// the event stood. A delivery that is sent again makes the same ids; two equal
+// its position at the sender, or what the whole delivery was (by its name, if it
+// has one) and where in it the event stood. A delivery that is sent again makes the same ids; two equal
 // events that came apart are two.
 func (b *batch) placeID(place int) string {
 	d := b.delivery
@@ -146,6 +146,10 @@ func (b *batch) placeID(place int) string {
 	}
 	if len(b.id) == 0 {
 		h := sha256.New()
+		if d.Name != "" {
+			h.Write([]byte("name\n" + d.Name))
+			d = &Delivery{}
+		}
 		h.Write(d.Body)
 		for _, raw := range d.Raws {
 			h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(raw))))

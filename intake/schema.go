@@ -60,6 +60,8 @@ func (b *batch) complete(line int, raw []byte, start int) (body []byte, fields [
 	if !has(old, "/id") {
 		if b.delivery.IDs != nil {
 			id = b.delivery.IDs[line-1]
+		} else if b.delivery.Name != "" {
+			id = b.placeID(line)
 		}
 		if id == "" {
 			id = event.NewID(b.now)

@@ -21,6 +21,9 @@ import (
 	"example.com/evident/trail"
 )
 
+// MaxNameBytes is how long the name of a delivery may be.
+const MaxNameBytes = 200
+
 // MaxProofs is for how many events one request may ask to wait for proofs.
 const MaxProofs = 1000
 
@@ -69,7 +72,7 @@ func New(c Config) *Handler {
 
 // options are what the query says.
 type options struct {
-	source                   string
+	source, name             string
 	atomic, proof, noReceipt bool
 }
 
@@ -127,7 +130,7 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, err error) {
 func (h *Handler) take(r *http.Request, body []byte, o options, a *answer) error {
 	s := h.cfg.Sender(r)
 	d := intake.Delivery{
-		Body: body, Form: formOf(r), Source: o.source, Atomic: o.atomic,
+		Body: body, Form: formOf(r), Source: o.source, Name: o.name, Atomic: o.atomic,
 		MayAppend: s.MayAppend, Actor: s.Actor,
 	}
 	if err := h.cfg.Intake.Take(r.Context(), &d, &a.Answer); err != nil {
@@ -206,12 +209,18 @@ func parseOptions(query string) (o options, err error) {
 				return o, err
 			}
 			continue
+		case "delivery":
+			if value == "" || len(value) > MaxNameBytes {
+				return o, fmt.Errorf("delivery: found %d bytes, expected 1 to %d", len(value), MaxNameBytes)
+			}
+			o.name = value
+			continue
 		case "atomic", "proof", "receipts":
 			if b, err = strconv.ParseBool(strings.ToLower(value)); err != nil {
 				return o, fmt.Errorf("%s: found %q, expected true or false", name, clip(value))
 			}
 		default:
-			return o, fmt.Errorf("%s: unknown option; expected source, atomic, proof or receipts", clip(name))
+			return o, fmt.Errorf("%s: unknown option; expected source, delivery, atomic, proof or receipts", clip(name))
 		}
 		switch name {
 		case "atomic":
