@@ -102,7 +102,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if one {
 		single.document = b.Bytes
-		h.takeOne(w, r.Context(), from, single)
+		h.takeOne(r.Context(), w, from, single)
 		return
 	}
 	parts = parts[:len(parts)-1]
@@ -133,7 +133,7 @@ func (h *Handler) take(ctx context.Context, from sender.Sender, index string, b 
 }
 
 // takeOne stores the document of a request for a single one.
-func (h *Handler) takeOne(w http.ResponseWriter, ctx context.Context, from sender.Sender, it item) {
+func (h *Handler) takeOne(ctx context.Context, w http.ResponseWriter, from sender.Sender, it item) {
 	b := it.document
 	it.check()
 	items := []item{it}

@@ -143,12 +143,11 @@ func (h *Handler) admit(r *http.Request) (sender.Sender, error) {
 
 // take stores the events of a request.
 func (h *Handler) take(ctx context.Context, from sender.Sender, path string, q query, b []byte) (reply, error) {
-	taken, answer, err := several.Taken{}, success, error(nil)
+	take := h.takeEvents
 	if path == "raw" {
-		taken, answer, err = h.takeRaw(ctx, from, q, b)
-	} else {
-		taken, answer, err = h.takeEvents(ctx, from, q, b)
+		take = h.takeRaw
 	}
+	taken, answer, err := take(ctx, from, q, b)
 	if err != nil {
 		return answer, err
 	}

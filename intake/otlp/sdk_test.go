@@ -336,7 +336,6 @@ func codeOf(err error) codes.Code {
 			return s.GRPCStatus().Code()
 		}
 		if many, ok := err.(interface{ Unwrap() []error }); ok {
-			err = errors.Join(many.Unwrap()...)
 			for _, e := range many.Unwrap() {
 				if c := codeOf(e); c != codes.Unknown {
 					return c
