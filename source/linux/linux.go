@@ -124,7 +124,10 @@ var solaris = regexp.MustCompile(`^\[ID \d+ \w+\.\w+\] `)
 
 // known maps the message if its program is one of those that the table has.
 func (l *line) known() bool {
-	if strings.HasPrefix(l.Message, "pam_") && l.pam() {
+	if program, ok := strings.CutSuffix(l.Program, "(pam_unix)"); ok {
+		l.Program, l.Message = program, "(pam_unix) "+l.Message
+	}
+	if strings.HasPrefix(strings.TrimPrefix(l.Message, "("), "pam_") && l.pam() {
 		return true
 	}
 	switch l.Program {

@@ -90,6 +90,8 @@ var tables = map[string][][2]string{
 		{"Disconnecting: Too many authentication failures for root [preauth]", "user root | session.start failure | "},
 		{"Connection closed by 203.0.113.9 [preauth]", "anonymous  | connection.close unknown | 203.0.113.9"},
 		{"fatal: Timeout before authentication for 203.0.113.9 port 4", "anonymous  | connection.close unknown | 203.0.113.9"},
+		{"Disconnecting invalid user x 203.0.113.9 port 4: Change of username or service not allowed: (x,ssh-connection) -> (y,ssh-connection) [preauth]", "anonymous (x) | connection.close unknown | 203.0.113.9"},
+		{"ssh_dispatch_run_fatal: Connection from authenticating user ana 203.0.113.9 port 4: Connection corrupted [preauth]", "user ana | connection.close unknown | 203.0.113.9"},
 		{"Connection from 203.0.113.9", "anonymous  | connection.open unknown | 203.0.113.9"},
 		{"reverse mapping checking getaddrinfo for x [203.0.113.9] failed.", "system h/sshd | log.line unknown | "},
 		{"User ana from 203.0.113.9 not allowed because listed in DenyUsers", "user ana | session.start denied | 203.0.113.9"},
@@ -159,6 +161,9 @@ var tables = map[string][][2]string{
 		{"pam_faillock(sshd:auth): Consecutive login failures for user bo account temporarily locked", "system h/pam | account.lock success |  | user=bo"},
 		{"pam_succeed_if(sshd:auth): requirement \"uid >= 1000\" not met by user \"root\"", "user root | session.verify denied |  | user=root"},
 		{"pam_unix(sudo:auth): auth could not identify password for [bo]", "user bo | session.verify failure |  | user=bo"},
+		{"(pam_unix) authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.9  user=root", "user root | session.verify failure | 203.0.113.9 | user=root"},
+		{"pam_unix: authentication failure; logname= uid=0 euid=0 tty=ftp ruser=bo rhost=203.0.113.9", "user bo | session.verify failure | 203.0.113.9"},
+		{"pam_unix(x:auth): authentication failure; logname= uid=0 euid=0 tty=x ruser=bo rhost=192.0.2.1 rhost=203.0.113.9", "system h/pam | log.line unknown | "},
 		{"pam_limits(sshd:session): whatever", "system h/pam | log.line unknown | "},
 		{"pam_unix(passwd:chauthtok): password changed for bo", "system h/pam | password.change success |  | user=bo"},
 		{"pam_sss(sshd:auth): authentication success; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.9 user=bo", "user bo | session.verify success | 203.0.113.9 | user=bo"},
@@ -256,6 +261,9 @@ func TestForgedNames(t *testing.T) {
 	})
 	messages(t, "su", [][2]string{
 		{"FAILED SU (to x) ana on pts/9) bo on pts/1", "user bo | user.switch failure |  | user=x) ana on pts/9"},
+	})
+	messages(t, "sshd(pam_unix)", [][2]string{
+		{"session opened for user ana by (uid=0)", "user ana | session.open success |  | user=ana"},
 	})
 	messages(t, "CRON", [][2]string{
 		{"(bo) CMD (true) x (root) CMD (rm)", "system h/CRON(cron of bo) | job.run success |  | command=true) x (root) CMD (rm | user=bo"},

@@ -11,6 +11,7 @@ import (
 // the right, as in sshd.go.
 var (
 	pamLine    = regexp.MustCompile(`^(pam_\w+)\(([\w.-]+)(?::(\w+))?\): (.*)$`)
+	pamOld     = regexp.MustCompile(`^(?:\((pam_\w+)\)|(pam_\w+):) (.*)$`)
 	pamOpened  = regexp.MustCompile(`^session opened for user (\S+?)(?:\(uid=(\d+)\))? by (\S*?)\(uid=(\d+)\)$`)
 	pamClosed  = regexp.MustCompile(`^session closed for user (\S+)$`)
 	pamFailure = regexp.MustCompile(`^(authentication (?:failure|success)); logname=(\S*) uid=(\d*) euid=(\d*) tty=(\S*) ruser=(\S*) rhost=(\S*)(?:\s+user=(.*))?\s*$`)
@@ -26,8 +27,12 @@ var (
 // pam maps what a module of PAM logs for the program it works for.
 func (l *line) pam() bool {
 	f := pamLine.FindStringSubmatch(l.Message)
-	if f == nil {
-		return false
+	if f == nil { // before PAM 0.99 the service was not there
+		o := pamOld.FindStringSubmatch(l.Message)
+		if o == nil {
+			return false
+		}
+		f = []string{"", o[1] + o[2], l.Program, "", o[3]}
 	}
 	module, service, text := f[1], f[2], f[4]
 	if !l.pamSession(service, text) && !l.pamAttempt(text) && !l.pamAccount(text) {

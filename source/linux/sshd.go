@@ -28,6 +28,8 @@ var (
 	sshGone      = regexp.MustCompile(`^(Disconnected from|Connection closed by|Connection reset by)(?: (authenticating|invalid) user (.*))? (\S+) port (\d+)(?: \[preauth\])?$`)
 	sshGone0     = regexp.MustCompile(`^(Disconnected from|Connection closed by|Connection reset by) (\S+)(?: \[preauth\])?$`)
 	sshDropped   = regexp.MustCompile(`^Disconnecting (authenticating|invalid) user ([^(]*) (\S+) port (\d+): ([^(:]*)$`) // with a bracket, it holds a name again
+	sshChanged   = regexp.MustCompile(`^Disconnecting (authenticating|invalid) user (\S*) (\S+) port (\d+): (Change of username or service not allowed: \(\S*\) -> \(\S*\))(?: \[preauth\])?$`)
+	sshDispatch  = regexp.MustCompile(`^ssh_dispatch_run_fatal: Connection from(?: (authenticating|invalid) user (\S*))? (\S+) port (\d+): ([^(]*)$`)
 	sshTimeout   = regexp.MustCompile(`^Timeout before authentication for (?:connection from )?(\S+?)(?: port (\d+)| to .*)?$`)
 	sshReceived  = regexp.MustCompile(`^Received disconnect from (\S+)(?: port (\d+))?: ?(\d+): (.*)$`)
 	sshNoIdent   = regexp.MustCompile(`^(?:Did not receive identification string from|Bad protocol version identification '.*' from|banner exchange: Connection from) (\S+?)(?: port (\d+))?(?:: .*)?$`)
@@ -182,6 +184,11 @@ func (l *line) sshConnection(m string) bool {
 	}
 	if f := sshTimeout.FindStringSubmatch(m); f != nil {
 		return l.sshGone("sshd: Timeout before authentication", "", "", f[1], f[2], "")
+	}
+	for _, pattern := range []*regexp.Regexp{sshChanged, sshDispatch} {
+		if f := pattern.FindStringSubmatch(m); f != nil {
+			return l.sshGone("sshd: Disconnecting", f[1], f[2], f[3], f[4], f[5])
+		}
 	}
 	if f := sshDropped.FindStringSubmatch(m); f != nil {
 		return l.sshGone("sshd: Disconnecting", f[1], f[2], f[3], f[4], f[5])
