@@ -20,10 +20,12 @@ func (j *job) assigned(s string, f *found) {
 			end++
 		}
 		if r := j.nameRule(s, i, end); r != nil {
-			if from, to := assignment(s, i, end, r); from < to && r.do != leave {
+			if from, to := assignment(s, i, end, r); from < to {
+				if r.do == leave {
+					r = nil
+				}
 				f.add(len(s), from, to, r)
-			} else if from < to {
-				f.add(len(s), from, to, nil)
+				end = to // what is in a secret is no name
 			}
 		}
 		i = end
@@ -134,25 +136,30 @@ func valueAt(s string, k int, r *rule) (from, to int, quoted bool) {
 			return k, k, false
 		}
 	}
-	line := len(s)
-	if n := strings.IndexAny(s[k:], "\r\n\"'"); n >= 0 {
-		line = k + n
+	if r.builtin && !isSecret(r.name, "", s[k:min(len(s), k+len("projects/"))]) {
+		return k, k, false // the name of a secret, which may be long
 	}
 	if r.builtin && (r.name == ruleAuthorization || r.name == ruleCookie) {
-		return k, line, false
+		return k, k + before(s[k:], "\r\n\"'"), false
 	}
-	to = line
-	if n := strings.IndexAny(s[k:line], " \t&;,\\"); n >= 0 {
-		to = k + n
-	}
-	to = k + len(strings.TrimRight(s[k:to], ")}]>"))
-	switch strings.ToLower(s[k:to]) {
-	case "bearer", "basic", "digest", "token", "ssws", "negotiate":
-		if to < line && s[to] == ' ' {
-			return k, line, false
+	// Whatever is looked for to its end is then masked, or ended by few bytes: so
+	// that the time is not that of the square of the text.
+	to = k + len(strings.TrimRight(s[k:k+before(s[k:], " \t&;,\\\r\n\"'")], ")}]>"))
+	if to-k <= len("negotiate") && to < len(s) && s[to] == ' ' {
+		switch strings.ToLower(s[k:to]) {
+		case "bearer", "basic", "digest", "token", "ssws", "negotiate":
+			return k, k + before(s[k:], "\r\n\"'"), false
 		}
 	}
 	return k, to, false
+}
+
+// before returns where the first of chars stands in s; the end if none does.
+func before(s, chars string) int {
+	if n := strings.IndexAny(s, chars); n >= 0 {
+		return n
+	}
+	return len(s)
 }
 
 // closing returns where the quote open is closed in s; the end of s if it is

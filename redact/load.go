@@ -19,6 +19,7 @@ const (
 	maxFields       = 256 // of a rule
 	maxPatternBytes = 1 << 10
 	minKeyBytes     = 16
+	maxAnyParts     = 2 // ** in a path
 )
 
 // file is the form of a policy. Its fields are described in docs/redaction.md.
@@ -107,7 +108,7 @@ func (fr *fileRule) rule(before []*rule, key []byte) (*rule, error) {
 	}
 	for _, s := range fr.Fields {
 		p := parsePath(s)
-		if slices.Contains(p, "") || p[len(p)-1] == anyParts || strings.Contains(strings.ReplaceAll(s, anyParts, ""), anyParts) {
+		if slices.Contains(p, "") || p[len(p)-1] == anyParts || strings.Count(s, anyParts) > maxAnyParts || strings.Contains(strings.ReplaceAll(s, anyParts, ""), anyParts) {
 			return nil, fmt.Errorf("fields: found %q; expected names joined by dots, such as email or user.*.email", s)
 		}
 		r.fields = append(r.fields, p)

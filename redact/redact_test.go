@@ -291,6 +291,34 @@ func TestLoadErrors(t *testing.T) {
 	f("version: 1\n---\nversion: 1", "second document")
 }
 
+// TestHostileTexts are such that looking ahead from every place of them would
+// take minutes, and of longer ones hours.
+func TestHostileTexts(t *testing.T) {
+	own, err := redact.Load([]byte("version: 1\nrules:\n- {name: a, do: mask, fields: ['**.a.**.b', c.d]}"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill := func(s string) string { return strings.Repeat(s, (1<<16)/len(s)) }
+	for _, text := range []string{
+		fill("token="), fill("token=a "), fill("token=arn:"), fill("token=\"arn:"), fill("token='"), fill("token: "), fill("authorization:"), fill("cookie: <"), fill("password='\\'"),
+		fill("--token "), fill("token=bearer "), fill("password \\\\"), "token" + fill(" ") + "=x", "token" + fill("\\") + "=x", fill("AKIA"), fill("AKIAEXAMPLEEXAMPLE12 "),
+		fill("@"), fill("://a:"), fill("://a:b@"), fill("//:@"), fill("4111111111111112 "), fill("4"), fill("4 "), fill("4111-"), fill("eyJaaaaaa.eyJaaaaaa."), fill("-----BEGIN PRIVATE KEY"),
+		fill("[masked:"), fill("[masked:a]token=x "), fill(github + " "), fill("\\u0070"), fill("["), fill("{\"a\":"),
+	} {
+		for _, raw := range []string{text, js(text), `{"message":` + js(text) + "}"} {
+			builtin.Apply("app/x", []byte(raw))
+			own.Apply("app/x", []byte(raw))
+		}
+	}
+	const depth = 5000
+	for _, name := range []string{"a", "token", "b"} {
+		deep := strings.Repeat(`{"`+name+`":`, depth) + `"token=x"` + strings.Repeat("}", depth)
+		if out := own.Apply("app/x", []byte(deep)); !json.Valid(out) || strings.Contains(string(out), "=x") {
+			t.Errorf("%s: %.100q", name, out)
+		}
+	}
+}
+
 // TestRealFiles holds the built-in rules against audit events of others, which
 // are not part of this repository and in which there is no secret.
 func TestRealFiles(t *testing.T) {

@@ -110,11 +110,25 @@ func (p path) last() string {
 
 // matches reports whether p is the path names.
 func (p path) matches(names []string) bool {
+	n := len(names)
+	if n == 0 || !glob(p[len(p)-1], names[n-1]) {
+		return false
+	}
+	if len(p) == 2 && p[0] == anyParts || n > maxPath {
+		return true
+	}
+	return p.match(names)
+}
+
+// maxPath bounds how deep a path is compared: below, its last name decides.
+const maxPath = 64
+
+func (p path) match(names []string) bool {
 	for i, part := range p {
 		if part == anyParts {
 			rest := p[i+1:]
 			for k := 0; k <= len(names); k++ {
-				if rest.matches(names[k:]) {
+				if rest.match(names[k:]) {
 					return true
 				}
 			}
