@@ -162,7 +162,7 @@ var tables = map[string][][2]string{
 		{"pam_succeed_if(sshd:auth): requirement \"uid >= 1000\" not met by user \"root\"", "user root | session.verify denied |  | user=root"},
 		{"pam_unix(sudo:auth): auth could not identify password for [bo]", "user bo | session.verify failure |  | user=bo"},
 		{"(pam_unix) authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.9  user=root", "user root | session.verify failure | 203.0.113.9 | user=root"},
-		{"pam_unix: authentication failure; logname= uid=0 euid=0 tty=ftp ruser=bo rhost=203.0.113.9", "user bo | session.verify failure | 203.0.113.9"},
+		{"pam_unix: authentication failure; logname= uid=0 euid=0 tty=ftp ruser=bo rhost=203.0.113.9", "anonymous (bo) | session.verify failure | 203.0.113.9"},
 		{"pam_unix(x:auth): authentication failure; logname= uid=0 euid=0 tty=x ruser=bo rhost=192.0.2.1 rhost=203.0.113.9", "system h/pam | log.line unknown | "},
 		{"pam_limits(sshd:session): whatever", "system h/pam | log.line unknown | "},
 		{"pam_unix(passwd:chauthtok): password changed for bo", "system h/pam | password.change success |  | user=bo"},

@@ -97,12 +97,12 @@ func (l *line) pamAttempt(text string) bool {
 	}
 	asker, user := f[6], f[8]
 	switch {
-	case asker != "":
+	case asker != "" && f[7] == "": // on this host: su and sudo know who calls them
 		l.by(asker)
 	case user != "":
 		l.by(user)
-	default:
-		l.nobody("")
+	default: // from elsewhere it is what a stranger says he is
+		l.nobody(asker)
 	}
 	l.to("user", user)
 	l.from(f[7])
