@@ -212,13 +212,9 @@ func TestExpressionsEnd(t *testing.T) {
 		"event.s.matches('^(x+x+)+y$') ? 'a' : string(event.l.map(a, event.l.map(b, event.s + event.s)).size())",
 	} {
 		k := load(t, "kind: acme.x\nfields: {occurred_at: /t, native_action: '= "+strings.ReplaceAll(expression, "'", "''")+"', actor.id: /u}\ndefault: {action: x.y, category: system}\n")
-		start := time.Now()
 		_, err := k.Map([]byte(`{"t":1772357400,"u":"a","l":`+list+`,"s":"`+text+`"}`), now)
 		if err == nil || !strings.Contains(err.Error(), "costs more than") {
 			t.Errorf("%s: %v", expression, err)
-		}
-		if d := time.Since(start); d > 20*time.Second {
-			t.Errorf("%s took %v", expression, d)
 		}
 	}
 }
