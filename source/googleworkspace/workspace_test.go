@@ -20,8 +20,9 @@ import (
 	"example.com/evident/source/sourcetest"
 )
 
-func Test(t *testing.T)    { sourcetest.Run(t, googleworkspace.Kind, "testdata") }
-func FuzzMap(f *testing.F) { sourcetest.Fuzz(f, googleworkspace.Kind, "testdata") }
+func Test(t *testing.T)        { sourcetest.Run(t, googleworkspace.Kind, "testdata") }
+func FuzzMap(f *testing.F)     { sourcetest.Fuzz(f, googleworkspace.Kind, "testdata") }
+func TestMutants(t *testing.T) { sourcetest.Mutate(t, googleworkspace.Kind, "testdata") }
 
 var now = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 
