@@ -3,7 +3,6 @@ package proof
 import (
 	"bytes"
 	"crypto/ed25519"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -12,7 +11,6 @@ import (
 	"math/big"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -57,9 +55,10 @@ func validOrigin(s string) bool {
 	return s != "" && len(s) <= maxName && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsSpace) && !strings.Contains(s, "+")
 }
 
-// cosigned returns what an ML-DSA key signs instead of the text: the bytes of
-// c2sp.org/tlog-cosignature for the subtree that is the whole tree.
-func (c Checkpoint) cosigned(name string, at uint64) []byte {
+// Cosigned returns what the ML-DSA key of name signs instead of the text, at a
+// time in seconds: the bytes of c2sp.org/tlog-cosignature for the subtree that is
+// the whole tree.
+func (c Checkpoint) Cosigned(name string, at uint64) []byte {
 	b := append([]byte("subtree/v1\n\x00"), byte(len(name)))
 	b = binary.BigEndian.AppendUint64(append(b, name...), at)
 	b = append(append(b, byte(len(c.Origin))), c.Origin...)
@@ -134,7 +133,7 @@ func (k Key) Verify(text, sig []byte) bool {
 	if err != nil || keyErr != nil || len(sig) != 8+mldsa.MLDSA44SignatureSize {
 		return false
 	}
-	return mldsa.Verify(public, c.cosigned(k.name, binary.BigEndian.Uint64(sig)), sig[8:], nil) == nil
+	return mldsa.Verify(public, c.Cosigned(k.name, binary.BigEndian.Uint64(sig)), sig[8:], nil) == nil
 }
 
 // canonical reports whether a point of Ed25519 is encoded as RFC 8032 section
@@ -200,89 +199,4 @@ func OpenCheckpoint(signed []byte, keys []Key) (Checkpoint, error) {
 		return Checkpoint{}, err
 	}
 	return ParseCheckpoint(text)
-}
-
-// Signer holds the two secret keys of a trail. It may be used by many at once.
-type Signer struct {
-	origin  string
-	classic ed25519.PrivateKey
-	quantum *mldsa.PrivateKey
-}
-
-// NewSigner makes new keys for the trail named origin.
-func NewSigner(origin string) (*Signer, error) {
-	var seeds [64]byte
-	rand.Read(seeds[:])
-	return newSigner(origin, seeds[:])
-}
-
-func newSigner(origin string, seeds []byte) (*Signer, error) {
-	if !validOrigin(origin) {
-		return nil, errors.New("make signer: want an origin without spaces and +, 255 bytes at most")
-	}
-	quantum, err := mldsa.NewPrivateKey(mldsa.MLDSA44(), seeds[32:])
-	return &Signer{origin, ed25519.NewKeyFromSeed(seeds[:32]), quantum}, err
-}
-
-const signerFormat = "evident.signer/1"
-
-// Text returns the secret keys, for a file that nobody else can read.
-func (s *Signer) Text() string {
-	seeds := append(s.classic.Seed(), s.quantum.Bytes()...)
-	return fmt.Sprintf("%s %s %s\n", signerFormat, s.origin, base64.StdEncoding.EncodeToString(seeds))
-}
-
-// ParseSigner reads what Text writes.
-func ParseSigner(text string) (*Signer, error) {
-	words := strings.Split(strings.TrimSuffix(text, "\n"), " ")
-	if len(words) != 3 || words[0] != signerFormat {
-		return nil, errors.New("parse signer: not a file of " + signerFormat)
-	}
-	seeds, err := base64.StdEncoding.DecodeString(words[2])
-	if err != nil || len(seeds) != 64 {
-		return nil, errors.New("parse signer: want 64 bytes of secret")
-	}
-	return newSigner(words[1], seeds)
-}
-
-// Keys returns the verifier keys: Ed25519, then ML-DSA-44.
-func (s *Signer) Keys() []Key {
-	return []Key{
-		{s.origin, typeEd25519, string(s.classic.Public().(ed25519.PublicKey))},
-		{s.origin, typeMLDSA44, string(s.quantum.PublicKey().Bytes())},
-	}
-}
-
-// SignText signs any text with the Ed25519 key and returns the note.
-func (s *Signer) SignText(text string) ([]byte, error) {
-	return s.note(text, ed25519.Sign(s.classic, []byte(text)))
-}
-
-// SignCheckpoint signs with both keys and returns the note. The caller makes
-// sure that no other root of the same size, or of an earlier tree of another
-// trail, was ever signed: that is what a checkpoint promises.
-func (s *Signer) SignCheckpoint(c Checkpoint, at time.Time) ([]byte, error) {
-	if c.Origin != s.origin {
-		return nil, fmt.Errorf("sign checkpoint: origin %s, but the keys are those of %s", c.Origin, s.origin)
-	}
-	seconds := uint64(at.Unix())
-	sig, err := s.quantum.Sign(nil, c.cosigned(s.origin, seconds), nil)
-	if err != nil {
-		return nil, fmt.Errorf("sign checkpoint: %w", err)
-	}
-	sig = append(binary.BigEndian.AppendUint64(nil, seconds), sig...)
-	return s.note(c.Text(), ed25519.Sign(s.classic, []byte(c.Text())), sig)
-}
-
-// note puts signatures, in the order of Keys, under a text.
-func (s *Signer) note(text string, sigs ...[]byte) ([]byte, error) {
-	if !strings.HasSuffix(text, "\n") {
-		return nil, errors.New("sign note: the text does not end in a line feed")
-	}
-	b := bytes.NewBufferString(text + "\n")
-	for i, k := range s.Keys()[:len(sigs)] {
-		id := binary.BigEndian.AppendUint32(nil, k.KeyHash())
-		fmt.Fprintf(b, "— %s %s\n", k.name, base64.StdEncoding.EncodeToString(append(id, sigs[i]...)))
-	}
-	return b.Bytes(), nil
 }

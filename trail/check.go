@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/evident/keys"
 	"example.com/evident/proof"
 )
 
@@ -163,7 +164,7 @@ func (c *checker) loadKeys() error {
 	} else if err != nil {
 		return err
 	} else {
-		s, err := proof.ParseSigner(string(secret))
+		s, err := keys.Parse(string(secret))
 		if err != nil || s.Text() != string(secret) {
 			return &Damage{File: "key", What: "is not well formed"}
 		}

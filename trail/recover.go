@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"example.com/evident/internal/durable"
+	"example.com/evident/keys"
 	"example.com/evident/proof"
 )
 
@@ -91,7 +92,7 @@ func (t *Trail) loadKeys() (fresh bool, err error) {
 	b, err := os.ReadFile(name)
 	switch {
 	case err == nil:
-		t.signer, err = proof.ParseSigner(string(b))
+		t.signer, err = keys.Parse(string(b))
 		if err != nil {
 			return false, fmt.Errorf("open trail: %s: %w", name, err)
 		}
@@ -132,7 +133,7 @@ func (t *Trail) createKeys(name string) (fresh bool, err error) {
 	if origin == "" {
 		origin = randomOrigin()
 	}
-	if t.signer, err = proof.NewSigner(origin); err != nil {
+	if t.signer, err = keys.New(origin); err != nil {
 		return false, fmt.Errorf("create trail: %w", err)
 	}
 	return true, durable.WriteFile(name, []byte(t.signer.Text()), 0o600)

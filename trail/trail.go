@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/evident/keys"
 	"example.com/evident/proof"
 )
 
@@ -69,7 +70,7 @@ func (c *Config) setDefaults() {
 type Trail struct {
 	cfg    Config
 	lock   *dirLock
-	signer *proof.Signer
+	signer *keys.Signer
 	keys   []proof.Key
 	origin string
 

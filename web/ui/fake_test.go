@@ -18,6 +18,7 @@ import (
 
 	"example.com/evident/event"
 	"example.com/evident/filter"
+	"example.com/evident/keys"
 	"example.com/evident/proof"
 	"example.com/evident/web/ui"
 )
@@ -29,7 +30,7 @@ type fake struct {
 	parsed  [][]proof.Field
 	order   []int // by occurred_at, then seq, newest first
 	hashes  []tlog.Hash
-	signer  *proof.Signer
+	signer  *keys.Signer
 	note    []byte
 	head    ui.Head
 	check   *ui.CheckStatus
@@ -44,7 +45,7 @@ var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 func newFake(t testing.TB, events []event.Event) *fake {
 	t.Helper()
-	signer, err := proof.NewSigner("trail.halden.example/2026")
+	signer, err := keys.New("trail.halden.example/2026")
 	if err != nil {
 		t.Fatal(err)
 	}
