@@ -3,11 +3,8 @@ package proof
 import (
 	"cmp"
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
-	"iter"
 	"reflect"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -22,49 +19,36 @@ type disclosure struct {
 	whole  bool
 	bodied bool // the fields are such as a body can have
 	view   View
-	digest Hash  // of the fields, disclosed and withheld
-	err    error // the file could not be read
+	digest Hash // of the fields, disclosed and withheld
+	met    bool // its header came by
 }
 
 // parseDisclosure reads one line and computes the digest of what it discloses.
 func parseDisclosure(line []byte) (d disclosure) {
-	fields, err := scan(nil, line, docLimits(line))
+	limits := docLimits(line)
+	limits.members = true
+	members, err := scan(nil, line, limits)
 	if err != nil {
 		return d
 	}
-	members := map[string]int{}
-	for _, f := range fields {
-		name := f.Pointer
-		if strings.HasPrefix(name, "/fields/") && strings.Count(name, "/") == 2 {
-			name = "/fields"
-		}
-		if (name == "/fields" || name == "/withheld") && f.Value[0] != '[' {
-			return d
-		} else if name == "/seq" {
-			d.seq, err = parseUint(string(f.Value))
-			d.hasSeq = err == nil
-		}
-		members[name]++
-	}
-	switch {
-	case !d.hasSeq || len(members) != 3:
-	case members["/seed"] == 1:
-		d.readWhole(&View{Fields: fields})
-	case members["/fields"] > 0 && members["/withheld"] == 1:
-		d.readPart(line)
+	doc := View{Fields: members}
+	d.seq, err = parseUint(string(doc.find("/seq")))
+	d.hasSeq = err == nil
+	if seed, body := doc.find("/seed"), doc.find("/body"); d.hasSeq && len(members) == 3 && seed != nil && body != nil {
+		d.readWhole(seed, body)
+	} else if d.hasSeq && len(members) == 3 {
+		d.readPart(doc.find("/fields"), doc.find("/withheld"))
 	}
 	return d
 }
 
 // readWhole cuts the body into its fields and commits to each again.
-func (d *disclosure) readWhole(line *View) {
-	seedToken, _ := line.find("/seed")
-	bodyToken, _ := line.find("/body")
-	seedText, _ := text(seedToken)
+func (d *disclosure) readWhole(seedToken, bodyToken []byte) {
+	digits, _ := text(seedToken)
 	body, ok := text(bodyToken)
 	var seed Seed
 	d.whole = true
-	if d.formed = ok && parseHex(seed[:], string(seedText)) == nil; !d.formed {
+	if d.formed = ok && parseHex(seed[:], string(digits)) == nil; !d.formed {
 		return
 	}
 	var err error
@@ -76,27 +60,25 @@ func (d *disclosure) readWhole(line *View) {
 // readPart commits to the fields that are disclosed, and takes the commitments
 // of the others as they are: if one of them were not what was recorded, or one
 // were too many, the digest would not be that of the header.
-func (d *disclosure) readPart(line []byte) {
-	var part struct {
-		Fields   [][]string
-		Withheld []string
-	}
-	if json.Unmarshal(line, &part) != nil || !slices.IsSorted(part.Withheld) {
+func (d *disclosure) readPart(fields, withheld []byte) {
+	hidden, ok := texts(withheld)
+	if !ok || len(fields) == 0 || fields[0] != '[' {
 		return
 	}
-	commitments := make([]Hash, len(part.Withheld), len(part.Withheld)+len(part.Fields))
-	for i, s := range part.Withheld {
-		if parseHex(commitments[i][:], s) != nil || i > 0 && s == part.Withheld[i-1] {
+	commitments := make([]Hash, len(hidden), len(hidden)+40)
+	for i, digits := range hidden {
+		if parseHex(commitments[i][:], string(digits)) != nil || i > 0 && compareHashes(commitments[i-1], commitments[i]) >= 0 {
 			return
 		}
 	}
 	pointers := map[string]bool{}
-	for _, p := range part.Fields {
+	for triple := range elements(fields) {
 		var salt [16]byte
-		if len(p) != 3 || parseHex(salt[:], p[2]) != nil {
+		p, _ := texts(triple)
+		if len(p) != 3 || parseHex(salt[:], string(p[2])) != nil {
 			return
 		}
-		f := Field{Pointer: p[0], Value: []byte(p[1])}
+		f := Field{Pointer: string(p[0]), Value: p[1]}
 		if pointers[f.Pointer] || !validField(&f) {
 			return
 		}
@@ -105,7 +87,7 @@ func (d *disclosure) readPart(line []byte) {
 		commitments = append(commitments, commit(&f, salt[:]))
 	}
 	d.formed, d.bodied = true, 0 < len(commitments) && len(commitments) <= MaxFields
-	d.view.Withheld = len(part.Withheld)
+	d.view.Withheld = len(hidden)
 	d.digest = digest(commitments)
 }
 
@@ -126,8 +108,8 @@ func (d *disclosure) check(file string, h *Header) error {
 		return d.fail(file, "is not what was recorded")
 	}
 	for _, pointer := range []string{"/source", "/category", "/action", "/outcome", "/occurred_at", "/id"} {
-		token, ok := d.view.find(pointer)
-		if s, isText := text(token); (ok || d.whole) && !(isText && h.agrees(pointer, string(s))) {
+		token := d.view.find(pointer)
+		if s, isText := text(token); (token != nil || d.whole) && !(isText && h.agrees(pointer, string(s))) {
 			return &Failure{file, int64(d.seq), pointer, "does not agree with its header"}
 		}
 	}
@@ -147,72 +129,32 @@ func (h *Header) agrees(pointer, s string) bool {
 	return s == string(own)
 }
 
-// disclosures yields the records of a file in their order. Batches of lines are
-// parsed and hashed at once, which is where the time of a verification goes.
-func (b *bundle) disclosures(file string) iter.Seq[*disclosure] {
-	return func(yield func(*disclosure) bool) {
-		queue := make(chan chan []disclosure, 2*runtime.GOMAXPROCS(0))
-		go func() {
-			defer close(queue)
-			lines := b.lines(file)
-			for more := true; more; {
-				var batch [][]byte
-				for size := 0; more && len(batch) < 64 && size < 1<<20; size += len(lines.Bytes()) {
-					if more = lines.Scan(); more {
-						batch = append(batch, slices.Clone(lines.Bytes()))
-					}
-				}
-				done := make(chan []disclosure, 1)
-				queue <- done
-				go func() {
-					parsed := make([]disclosure, len(batch))
-					for i := range batch {
-						parsed[i] = parseDisclosure(batch[i])
-					}
-					done <- parsed
-				}()
-			}
-			if lines.Err() != nil { // a line that is none is a record that is none
-				last := disclosure{}
-				if !lines.malformed() {
-					last.err = lines.Err()
-				}
-				done := make(chan []disclosure, 1)
-				done <- []disclosure{last}
-				queue <- done
-			}
-		}()
-		more := true
-		for done := range queue { // to its end, so that nobody is left waiting
-			for _, d := range <-done {
-				more = more && yield(&d)
-			}
-		}
-	}
-}
-
 // cursor goes through one file of records, by ascending seq.
 type cursor struct {
-	file string
-	next func() (*disclosure, bool)
-	now  *disclosure // nil at the end
-	last int64
+	file  string
+	lines *parsed[disclosure]
+	now   *disclosure // nil at the end
+	last  int64
 	// The first failure of the file in each of the steps h, i and k.
 	form, window, filter error
 }
 
+// records returns a cursor that stands at the first record of a file.
+func (b *bundle) records(file string) *cursor {
+	k := &cursor{file: file, lines: parseLines(b, file, parseDisclosure), last: -1}
+	k.advance()
+	return k
+}
+
 // advance steps to the next record that is in its place.
-func (k *cursor) advance() error {
+func (k *cursor) advance() {
 	for {
-		var ok bool
-		if k.now, ok = k.next(); !ok {
-			k.now = nil
-			return nil
+		d, err := k.lines.next()
+		if k.now = d; d == nil {
+			k.form = cmp.Or(k.form, err)
+			return
 		}
-		d := k.now
 		switch {
-		case d.err != nil:
-			return d.err
 		case !d.formed:
 			k.form = cmp.Or(k.form, d.fail(k.file, "is not well formed"))
 		case int64(d.seq) == k.last:
@@ -221,24 +163,27 @@ func (k *cursor) advance() error {
 			k.form = cmp.Or(k.form, d.fail(k.file, "does not fit"))
 		default:
 			k.last = int64(d.seq)
-			return nil
+			return
 		}
 	}
 }
 
 // at returns the record with a header's seq, if the file has it.
-func (k *cursor) at(seq uint64) (d *disclosure, err error) {
-	for k.now != nil && k.now.seq < seq && err == nil {
-		k.form = cmp.Or(k.form, k.now.fail(k.file, "has no header here"))
-		err = k.advance()
+func (k *cursor) at(seq uint64) *disclosure {
+	for k.now != nil && k.now.seq < seq {
+		if !k.now.met {
+			k.form = cmp.Or(k.form, k.now.fail(k.file, "has no header here"))
+		}
+		k.advance()
 	}
-	if d = k.now; d == nil || d.seq != seq || err != nil {
-		return nil, err
+	if k.now == nil || k.now.seq != seq {
+		return nil
 	}
-	return d, k.advance()
+	k.now.met = true
+	return k.now
 }
 
-// census goes once through headers, records.jsonl and others.jsonl together and
+// census goes through records.jsonl and others.jsonl as the headers pass, and
 // finds for each header of the window whether its record is right where it is.
 // What is wrong is kept, and said in the order of the steps.
 type census struct {
@@ -246,7 +191,7 @@ type census struct {
 	records, others *cursor
 	missing         error // a header that matches, of a record in neither file
 	clauses         []*Expr
-	unknown         []int // records that a clause leaves undecided, by clause
+	unknown         map[*Expr]int // records that a clause leaves undecided
 	counts          Counts
 	whole, part     int
 	word            int // matched records that rest on the exporter's word
@@ -260,43 +205,10 @@ type row struct {
 	hash Hash
 }
 
-// checkRecords is steps h to l: the records are as recorded, those of the window
-// that the filter asks for, and all of them.
-func (v *verifier) checkRecords() error {
-	next, stop := iter.Pull(v.pack.disclosures("records.jsonl"))
-	defer stop()
-	nextOther, stopOther := iter.Pull(v.pack.disclosures("others.jsonl"))
-	defer stopOther()
-	c := &census{verifier: v, clauses: v.filter.clauses()}
-	c.unknown = make([]int, len(c.clauses))
-	c.records = &cursor{file: "records.jsonl", next: next, last: -1}
-	c.others = &cursor{file: "others.jsonl", next: nextOther, last: -1}
-	err := cmp.Or(c.records.advance(), c.others.advance())
-	if err == nil {
-		err = v.headers(func(_ *Piece, h *Header, leaf Hash) error {
-			if h == nil {
-				return nil
-			}
-			record, err := c.records.at(h.Seq)
-			other, otherErr := c.others.at(h.Seq)
-			c.visit(h, leaf, record, other)
-			return cmp.Or(err, otherErr)
-		})
-	}
-	if err == nil { // whatever is left has no header
-		_, err = c.records.at(1 << 63)
-		_, otherErr := c.others.at(1 << 63)
-		err = cmp.Or(err, otherErr)
-	}
-	if err != nil {
-		return err
-	}
-	return c.report()
-}
-
-// visit looks at one header, with the record that records.jsonl and the one
-// that others.jsonl has of it.
-func (c *census) visit(h *Header, leaf Hash, record, other *disclosure) {
+// visit looks at one header, and at what records.jsonl and others.jsonl have of
+// its record.
+func (c *census) visit(h *Header, leaf Hash) {
+	record, other := c.records.at(h.Seq), c.others.at(h.Seq)
 	in := c.info.Window.holds(h)
 	c.counts.Headers++
 	if in {
@@ -361,16 +273,17 @@ func (c *census) matched(h *Header, leaf Hash, d *disclosure) {
 
 // undecided counts for each clause the records that it leaves open.
 func (c *census) undecided(h *Header, v *View) {
-	for i, clause := range c.clauses {
+	for _, clause := range c.clauses {
 		if clause.Eval(h, v) == Unknown {
-			c.unknown[i]++
+			c.unknown[clause]++
 		}
 	}
 }
 
-// report says what was found.
-func (c *census) report() error {
-	n, w := c.counts, c.info.Window
+// checkRecords is steps h to l: the records are as recorded, those of the window
+// that the filter asks for, and all of them.
+func (v *verifier) checkRecords() error {
+	c, n, w := v.census, v.census.counts, v.info.Window
 	if err := cmp.Or(c.records.form, c.others.form); err != nil {
 		return err
 	}
@@ -384,12 +297,12 @@ func (c *census) report() error {
 		return err
 	}
 	c.print("complete  %d match, %d shown not to, %d not disclosed and not decided by headers, %d that match on the exporter's word", n.Matched, n.Others, n.Unproven, c.word)
-	for i, clause := range c.clauses {
+	for _, clause := range c.clauses {
 		said := "proven by what is disclosed"
 		if clause.headerOnly() {
 			said = "proven by headers"
-		} else if c.unknown[i] > 0 {
-			said = fmt.Sprintf("rests on the exporter's word for %d records", c.unknown[i])
+		} else if c.unknown[clause] > 0 {
+			said = fmt.Sprintf("rests on the exporter's word for %d records", c.unknown[clause])
 		}
 		c.print("clause    %s: %s", clause, said)
 	}
@@ -411,10 +324,17 @@ func (c *census) checkCounts() error {
 // the records make of it, of which only hashes were kept.
 func (c *census) checkPopulation() error {
 	slices.SortFunc(c.rows, func(a, b row) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.seq, b.seq)) })
-	lines := c.pack.lines("population.csv")
-	same := lines.Scan() && lines.Text()+"\n" == PopulationHeader()
-	for _, r := range c.rows {
-		same = same && lines.Scan() && sha256.Sum256(lines.Bytes()) == r.hash
+	lines := parseLines(c.pack, "population.csv", func(line []byte) Hash { return sha256.Sum256(line) })
+	defer lines.stop()
+	header := strings.TrimSuffix(PopulationHeader(), "\n")
+	same := true
+	for _, r := range slices.Insert(c.rows, 0, row{hash: sha256.Sum256([]byte(header))}) {
+		found, _ := lines.next()
+		same = same && found != nil && *found == r.hash
 	}
-	return cmp.Or(require(same && !lines.Scan() && !lines.malformed(), "population.csv", "is not what the records say"), lines.end())
+	more, err := lines.next()
+	if err != nil && !isFailure(err) {
+		return err
+	}
+	return require(same && more == nil && err == nil, "population.csv", "is not what the records say")
 }

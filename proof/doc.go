@@ -8,10 +8,11 @@
 // It is meant to be read in an hour, in this order. Each file makes one claim.
 //
 //	record.go      a header has exactly one form, and its hash is its name
-//	field.go       the fields are those that were recorded, also if some are withheld
+//	field.go       a body has one set of fields
+//	commit.go      the fields are those that were recorded, also if some are withheld
 //	tree.go        the records stand in one tree, in one order
 //	checkpoint.go  the tree is the one that was signed
-//	manifest.go    the segments were described before anybody asked
+//	manifest.go    the segments that are left out were described before anybody asked
 //	expr.go        a filter says true, false or unknown, and never guesses
 //	pack.go        the pack is whole and as signed
 //	verify.go      no header of the window is missing

@@ -301,10 +301,8 @@ func matchPointer(pattern, pointer string) bool {
 func anyValue(token []byte, f func([]byte) bool) bool {
 	switch token[0] {
 	case '[':
-		s := scanner{b: token, i: 1}
-		for first := true; s.next(']', first); first = false {
-			start := s.i
-			if s.scalar(); anyValue(token[start:s.i], f) {
+		for element := range elements(token) {
+			if anyValue(element, f) {
 				return true
 			}
 		}

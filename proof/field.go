@@ -2,12 +2,11 @@ package proof
 
 import (
 	"bytes"
-	"cmp"
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"math/bits"
 	"slices"
 	"strconv"
@@ -28,14 +27,17 @@ const (
 	MaxPointersBytes = 1 << 20
 )
 
-// limits bound one scan.
-type limits struct{ fields, depth, pointers int }
+// limits bound one scan, which may take whatever a member holds for one token.
+type limits struct {
+	fields, depth, pointers int
+	members                 bool
+}
 
-var bodyLimits = limits{MaxFields, maxDepth, MaxPointersBytes}
+var bodyLimits = limits{MaxFields, maxDepth, MaxPointersBytes, false}
 
 // docLimits are those of the JSON around bodies: an expression takes two levels
 // a node, and the names that it may have are short.
-func docLimits(doc []byte) limits { return limits{1 << 20, 80, MaxPointersBytes + 8*len(doc)} }
+func docLimits(doc []byte) limits { return limits{1 << 20, 80, MaxPointersBytes + 8*len(doc), false} }
 
 // Field is one field of a body: an RFC 6901 pointer and the bytes of its JSON
 // token exactly as they stand in the body.
@@ -188,7 +190,11 @@ func (s *scanner) object() {
 			s.fail("want a colon")
 		}
 		s.space()
+		first, from := len(s.fields), s.i
 		s.value()
+		if s.limits.members && s.depth == 1 && s.err == nil {
+			s.fields = append(s.fields[:first], Field{string(s.path), s.b[from:s.i:s.i]})
+		}
 		s.path = s.path[:parent]
 	}
 	if duplicate(s.names[outer:]) {
@@ -362,93 +368,6 @@ func duplicate(names [][]byte) bool {
 	return false
 }
 
-// Seed is what the salts of one record are made from. Whoever has it can open
-// every commitment of the record by guessing; without it nobody can.
-type Seed [32]byte
-
-// DeriveSeed returns the seed of record seq under a secret of 32 random bytes.
-// Deleting the secret deletes every salt that was ever made from it.
-func DeriveSeed(secret [32]byte, seq uint64) Seed {
-	var b [41]byte
-	b[0] = tagSeed
-	copy(b[1:], secret[:])
-	binary.BigEndian.PutUint64(b[33:], seq)
-	return sha256.Sum256(b[:])
-}
-
-// saltPair returns the salts of fields 2k and 2k+1.
-func saltPair(seed *Seed, k int) Hash {
-	var b [35]byte
-	b[0] = tagSalts
-	copy(b[1:], seed[:])
-	binary.BigEndian.PutUint16(b[33:], uint16(k))
-	return sha256.Sum256(b[:])
-}
-
-// Salt returns the salt of field i, which discloses this field and no other.
-func Salt(seed *Seed, i int) [16]byte {
-	pair := saltPair(seed, i/2)
-	return [16]byte(pair[i%2*16:])
-}
-
-// Commitments appends the commitment of each field, in their order.
-func Commitments(dst []Hash, fields []Field, seed *Seed) []Hash {
-	dst = slices.Grow(dst, len(fields))
-	var pair Hash
-	for i := range fields {
-		if i%2 == 0 {
-			pair = saltPair(seed, i/2)
-		}
-		dst = append(dst, commit(&fields[i], pair[i%2*16:][:16]))
-	}
-	return dst
-}
-
-// commit hashes one field. The salt comes first and has a fixed length, and the
-// pointer says how long it is, so no two fields make the same bytes.
-func commit(f *Field, salt []byte) (h Hash) {
-	var buf [256]byte
-	b := append(append(buf[:0], tagField), salt...)
-	b = binary.BigEndian.AppendUint16(b, uint16(len(f.Pointer)))
-	if len(f.Pointer)+len(f.Value) <= len(buf)-len(b) {
-		return sha256.Sum256(append(append(b, f.Pointer...), f.Value...))
-	}
-	d := sha256.New()
-	d.Write(b)
-	d.Write([]byte(f.Pointer))
-	d.Write(f.Value)
-	d.Sum(h[:0])
-	return h
-}
-
-// BodyDigest returns the digest of a body that is disclosed whole.
-func BodyDigest(fields []Field, seed *Seed) Hash {
-	var buf [64]Hash
-	return digest(Commitments(buf[:0], fields, seed))
-}
-
-// DigestOf returns the body digest of commitments in any order.
-func DigestOf(commitments []Hash) Hash { return digest(slices.Clone(commitments)) }
-
-// digest sorts the commitments in place, so that where a withheld field stood
-// does not show, and hashes them with their number.
-func digest(c []Hash) Hash {
-	slices.SortFunc(c, compareHashes)
-	b := append(make([]byte, 0, 8+len(c)*len(Hash{})), tagBody)
-	b = binary.BigEndian.AppendUint16(append(b, "evc1\n"...), uint16(len(c)))
-	for i := range c {
-		b = append(b, c[i][:]...)
-	}
-	return sha256.Sum256(b)
-}
-
-func compareHashes(a, b Hash) int {
-	if c := cmp.Compare(binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(b[:])); c != 0 {
-		return c
-	}
-	return bytes.Compare(a[:], b[:])
-}
-
 // text returns the string that a string token stands for, and false for a token
 // of another kind. The token is one that the scanner took; the result aliases it
 // where it has no escape.
@@ -457,11 +376,16 @@ func text(token []byte) ([]byte, bool) {
 		return nil, false
 	}
 	rest := token[1 : len(token)-1]
-	var out []byte
-	for i := bytes.IndexByte(rest, '\\'); i >= 0; i = bytes.IndexByte(rest, '\\') {
-		out = append(slices.Grow(out, len(rest)), rest[:i]...)
+	i := bytes.IndexByte(rest, '\\')
+	if i < 0 {
+		return rest, true
+	}
+	out := make([]byte, 0, len(rest))
+	for ; i >= 0; i = bytes.IndexByte(rest, '\\') {
+		out = append(out, rest[:i]...)
 		c, width := rest[i+1], 2
-		if r, ok := unit(rest[i:]); ok {
+		if c == 'u' {
+			r, _ := unit(rest[i:])
 			if width = 6; utf16.IsSurrogate(r) {
 				low, _ := unit(rest[i+6:])
 				r, width = utf16.DecodeRune(r, low), 12
@@ -474,21 +398,54 @@ func text(token []byte) ([]byte, bool) {
 		}
 		rest = rest[i+width:]
 	}
-	if out == nil {
-		return rest, true
-	}
 	return append(out, rest...), true
 }
 
+// elements yields the elements of an array that the scanner took, each a scalar
+// or an array of scalars, and of another one nil at the end.
+func elements(array []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		s := scanner{b: array, i: 1, limits: bodyLimits}
+		for first := true; s.next(']', first); first = false {
+			start := s.i
+			if c := s.peek(); c == '{' || c == '[' && !s.scalars() {
+				yield(nil)
+				return
+			} else if c != '[' {
+				s.scalar()
+			}
+			if !yield(array[start:s.i]) {
+				return
+			}
+		}
+	}
+}
+
+// texts returns the strings of an array that holds nothing else.
+func texts(array []byte) (all [][]byte, ok bool) {
+	if len(array) == 0 || array[0] != '[' {
+		return nil, false
+	}
+	for token := range elements(array) {
+		s, isText := text(token)
+		if !isText {
+			return nil, false
+		}
+		all = append(all, s)
+	}
+	return all, true
+}
+
 // validField reports whether f could be a field of some body, for fields that
-// come without one.
+// come without one: as the only member of an object it is one field, and all of it.
 func validField(f *Field) bool {
-	fields, err := ParseBody(slices.Concat([]byte(`{"":`), f.Value, []byte(`}`)))
-	return err == nil && len(fields) == 1 && fields[0].Pointer == "/" && len(fields[0].Value) == len(f.Value) && validPointer(f.Pointer)
+	s := scanner{b: f.Value, limits: bodyLimits, depth: 1, path: []byte("/")}
+	s.value()
+	return s.err == nil && len(s.fields) == 1 && len(s.fields[0].Value) == len(f.Value) && len(f.Value)+len(`{"":}`) <= MaxBodyBytes && validPointer(f.Pointer)
 }
 
 // validPointer reports whether p is an RFC 6901 pointer to a member.
 func validPointer(p string) bool {
-	escaped := strings.NewReplacer("~0", "", "~1", "").Replace(p)
-	return strings.HasPrefix(p, "/") && len(p) <= maxPointerBytes && !strings.ContainsAny(escaped, "~\x00")
+	escaped := strings.Count(p, "~0") + strings.Count(p, "~1")
+	return strings.HasPrefix(p, "/") && len(p) <= maxPointerBytes && strings.Count(p, "~") == escaped && !strings.Contains(p, "\x00")
 }

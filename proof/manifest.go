@@ -10,6 +10,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -120,6 +121,108 @@ func (m *Manifest) consistent() bool {
 	}
 	end := strings.LastIndex(m.Checkpoint, "\n\n") + 1
 	return m.First < m.Until && left == 0 && end > 0 && m.Checkpoint[:end] == Checkpoint{m.Origin, m.Until, m.Root}.Text()
+}
+
+// segment is a manifest, without what is not needed to the end.
+type segment struct {
+	Manifest
+	hash      Hash
+	spared    bool // its records all lie outside the window
+	late      bool // it was sealed too late for that to be believed
+	disproved bool // the tree at its end or a header of it is not as it says
+}
+
+// readSegments reads the manifests, each of which names the hash of the one
+// before.
+func (v *verifier) readSegments() (all []segment, err error) {
+	const file = "manifests.jsonl"
+	lines := v.pack.lines(file)
+	var last segment
+	for lines.Scan() {
+		m, err := ParseManifest(lines.Bytes())
+		follows := m.Segment == uint64(len(all)) && m.First == last.Until && m.Previous == last.hash && m.Until <= v.tree.Size && !m.At.First.Before(last.At.Last)
+		if err := cmp.Or(
+			require(err == nil, file, "is not well formed"),
+			require(m.Origin == v.info.Origin, file, "does not belong to this trail"),
+			require(follows && m.consistent(), file, "does not fit"),
+		); err != nil {
+			return all, err
+		}
+		last = segment{Manifest: m, hash: HashManifest(lines.Bytes()), spared: !m.Touches(v.info.Window.By, v.info.Window.From, v.info.Window.Until)}
+		last.Counts, last.Files = nil, nil // checked, and not needed to the end
+		all = append(all, last)
+	}
+	return all, lines.end()
+}
+
+// passSegment holds a header, or after a gap nil, and the tree that ends with it
+// against the segment that they lie in.
+func (v *verifier) passSegment(tree *Tree, h *Header) {
+	for len(v.ahead) > 0 && v.ahead[0].Until < tree.Size() {
+		v.ahead = v.ahead[1:]
+	}
+	if len(v.ahead) == 0 {
+		return
+	}
+	s := &v.ahead[0]
+	unlike := h != nil && (s.spared && v.info.Window.holds(h) || h.At.Before(s.At.First) || h.At.After(s.At.Last))
+	s.disproved = s.disproved || unlike || s.Until == tree.Size() && tree.Root() != s.Root
+}
+
+// checkSegments is step f: the headers that are not in the pack lie in segments
+// which were described, before the trail went on, as outside the window.
+func (v *verifier) checkSegments() error {
+	disproved := slices.ContainsFunc(v.segments, func(s segment) bool { return s.disproved })
+	if err := cmp.Or(
+		v.segmentsErr,
+		require(!disproved, "manifests.jsonl", "does not fit"),
+		v.seals.form,
+		require(v.sealed == len(v.segments), "manifests.jsonl", "is not what was sealed"),
+	); err != nil {
+		return err
+	}
+	left, i, counted := 0, 0, -1
+	for _, p := range v.tree.Pieces {
+		for at := p.From; p.Prev == nil && at < p.Until; at = v.segments[i].Until {
+			for i < len(v.segments) && v.segments[i].Until <= at {
+				i++
+			}
+			if i == len(v.segments) || !v.segments[i].spared || v.segments[i].late {
+				return fail("tree.json", "hides a stretch of the window")
+			}
+			if i != counted {
+				left, counted = left+1, i
+			}
+		}
+	}
+	v.print("segments  %d segments; %d left out, outside the window by what was recorded of them in the one after", len(v.segments), left)
+	return nil
+}
+
+// SealSeconds is how long after the last record of a segment its sealing may have
+// been recorded for its headers to be left out of a pack.
+const SealSeconds = 3600
+
+// checkSeal holds the next manifest against the record of its sealing, which
+// stands in the segment that follows: what the tree holds cannot be described anew.
+func (v *verifier) checkSeal(d *disclosure, h *Header) error {
+	i := v.sealed
+	v.sealed++
+	if err := d.check(v.seals.file, h); err != nil {
+		return err
+	} else if i >= len(v.segments) {
+		return fail(v.seals.file, "does not belong here")
+	}
+	next := v.tree.Size
+	if i+1 < len(v.segments) {
+		next = v.segments[i+1].Until
+	}
+	s, number := &v.segments[i], strconv.Itoa(i)
+	hash, _ := text(d.view.find("/detail/manifest"))
+	named := string(d.view.find("/detail/segment")) == number && string(hash) == s.hash.String()
+	sealing := h.Source == "evident" && h.Action == "segment.seal" && h.ID == EventID("evident", "segment.seal/"+number)
+	s.late = h.At.Unix()-s.At.Last.Unix() > SealSeconds
+	return require(named && sealing && s.Until <= d.seq && d.seq < next, "manifests.jsonl", "is not what was sealed")
 }
 
 // encode writes v as one line of JSON with no more escapes than it needs.

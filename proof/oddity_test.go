@@ -41,6 +41,13 @@ var oddities = []damage{
 		}
 	}},
 
+	{"two lines that are wrong, each in its way", "records.jsonl record 5: is not what was recorded", func(p *plan) {
+		p.lines = func(f map[string][]byte) {
+			swap("records.jsonl", `alice5`, `alice6`)(f)
+			swap("records.jsonl", `{"seq":8`, `{"Seq":8`)(f)
+		}
+	}},
+
 	{"a key of no known kind", "keys.txt: is not well formed", moreKeys(func(s *signer) string { return keyOf(s.name, []byte{2}) })},
 	{"a key of a kind above ASCII", "keys.txt: is not well formed", moreKeys(func(s *signer) string { return keyOf(s.name, []byte{0x80}) })},
 	{"a key twice", "keys.txt: is not well formed", moreKeys(func(s *signer) string { return s.vkeys()[0] })},

@@ -14,6 +14,7 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"runtime"
 	"slices"
 	"time"
 )
@@ -118,6 +119,13 @@ func failRecord(file string, seq uint64, what string) error {
 	return &Failure{file, int64(seq), "", what}
 }
 
+// isFailure reports whether err says that something is wrong with the pack, and
+// not that it could not be read.
+func isFailure(err error) bool {
+	_, ok := errors.AsType[*Failure](err)
+	return ok
+}
+
 // require returns a failure unless ok. A step of the verifier is a list of
 // requirements, of which cmp.Or finds the first that is not met.
 func require(ok bool, file, what string) error {
@@ -180,7 +188,7 @@ func openBundle(fsys fs.FS, name string) (*bundle, error) {
 // one program sees and another does not.
 func openZip(r io.ReaderAt, size int64) (*bundle, error) {
 	found, err := zip.NewReader(r, size)
-	if unreadable := (*fs.PathError)(nil); errors.As(err, &unreadable) {
+	if _, unreadable := errors.AsType[*fs.PathError](err); unreadable {
 		return nil, err
 	} else if err != nil {
 		return nil, fail("zip", notZip)
@@ -266,7 +274,7 @@ func (b *bundle) check(f *File) error {
 		}
 	}
 	plain, inflateErr := io.Copy(io.MultiWriter(plainSum, crc), io.LimitReader(content, limit))
-	if unreadable := (*fs.PathError)(nil); errors.As(inflateErr, &unreadable) {
+	if _, unreadable := errors.AsType[*fs.PathError](inflateErr); unreadable {
 		return inflateErr
 	}
 	if e != nil {
@@ -327,15 +335,75 @@ type unreadable struct{ err error }
 
 func (u unreadable) Read([]byte) (int, error) { return 0, u.err }
 
-// malformed reports whether the lines ended at something that is none.
-func (l lines) malformed() bool {
-	return errors.Is(l.Err(), errLine) || errors.Is(l.Err(), bufio.ErrTooLong)
-}
-
 // end says how the lines ended.
 func (l lines) end() error {
-	if l.malformed() {
+	if errors.Is(l.Err(), errLine) || errors.Is(l.Err(), bufio.ErrTooLong) {
 		return fail(l.file, "is not well formed")
 	}
 	return l.Err()
+}
+
+// parsed hands out what was made of the lines of a file, in their order. Batches
+// of lines are parsed at once, which is where the time of a verification goes.
+type parsed[T any] struct {
+	batches chan chan []T
+	batch   []T   // what is left of the one that came last
+	end     error // how the lines ended; set before batches is closed
+	quit    chan struct{}
+}
+
+// parseLines begins to read a file. The caller stops it, also at its end.
+func parseLines[T any](b *bundle, file string, parse func(line []byte) T) *parsed[T] {
+	p := &parsed[T]{batches: make(chan chan []T, 2*runtime.GOMAXPROCS(0)), quit: make(chan struct{})}
+	go func() {
+		defer close(p.batches)
+		lines := b.lines(file)
+		for more := true; more; {
+			var text []byte
+			ends := []int{0}
+			for more && len(text) < 1<<16 {
+				if more = lines.Scan(); more {
+					text = append(text, lines.Bytes()...)
+					ends = append(ends, len(text))
+				}
+			}
+			batch := make(chan []T, 1)
+			select {
+			case p.batches <- batch:
+			case <-p.quit:
+				return
+			}
+			go func() {
+				made := make([]T, len(ends)-1)
+				for i := range made {
+					made[i] = parse(text[ends[i]:ends[i+1]:ends[i+1]])
+				}
+				batch <- made
+			}()
+		}
+		p.end = lines.end()
+	}()
+	return p
+}
+
+// next returns what the next line says, or nil at the end and how it ended.
+func (p *parsed[T]) next() (*T, error) {
+	for len(p.batch) == 0 {
+		batch, ok := <-p.batches
+		if !ok {
+			return nil, p.end
+		}
+		p.batch = <-batch
+	}
+	t := &p.batch[0]
+	p.batch = p.batch[1:]
+	return t, nil
+}
+
+// stop ends the reading and waits for it.
+func (p *parsed[T]) stop() {
+	close(p.quit)
+	for batch := range p.batches {
+		<-batch
+	}
 }

@@ -1,7 +1,9 @@
 package proof
 
 import (
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // The columns of population.csv after those of the header, and where each is
@@ -43,23 +45,23 @@ func AppendPopulation(b []byte, h *Header, leaf Hash, v *View) []byte {
 	return append(appendCell(b, []byte(leaf.String())), '\n')
 }
 
-// find returns the value of the first of pointers that is disclosed.
-func (v *View) find(pointers ...string) ([]byte, bool) {
+// find returns the value of the first of pointers that is disclosed, or nil.
+func (v *View) find(pointers ...string) []byte {
 	for _, p := range pointers {
 		for i := range v.Fields {
 			if v.Fields[i].Pointer == p {
-				return v.Fields[i].Value, true
+				return v.Fields[i].Value
 			}
 		}
 	}
-	return nil, false
+	return nil
 }
 
 func (v *View) cell(pointers []string) []byte {
-	token, ok := v.find(pointers...)
+	token := v.find(pointers...)
 	if s, isText := text(token); isText {
 		return s
-	} else if !ok && v.Withheld > 0 {
+	} else if token == nil && v.Withheld > 0 {
 		return []byte("[withheld]")
 	}
 	return token
@@ -68,24 +70,33 @@ func (v *View) cell(pointers []string) []byte {
 // appendCell quotes a cell. A cell that a spreadsheet would take for a formula
 // is kept from being one: the file is made to be opened in one.
 func appendCell(b, value []byte) []byte {
-	s := clean(string(value))
 	b = append(b, '"')
-	if first := strings.TrimLeft(s, " "); first != "" && strings.ContainsRune("=+-@＝＋－＠", []rune(first)[0]) {
-		b = append(b, '\'')
+	start, blank := len(b), true
+	for _, r := range string(value) {
+		if r = cleanRune(r); blank && r != ' ' {
+			blank = false
+			if strings.ContainsRune("=+-@＝＋－＠", r) {
+				b = slices.Insert(b, start, '\'')
+			}
+		}
+		if r == '"' {
+			b = append(b, '"')
+		}
+		b = utf8.AppendRune(b, r)
 	}
-	return append(append(b, strings.ReplaceAll(s, `"`, `""`)...), '"')
+	return append(b, '"')
 }
 
 // clean replaces characters that could make a terminal or a spreadsheet show
 // something else than what is there: controls, and those that turn direction.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r < 0x20, 0x7F <= r && r <= 0x9F:
-			return ' '
-		case r == 0x61C, 0x200B <= r && r <= 0x200F, 0x2028 <= r && r <= 0x202E, 0x2060 <= r && r <= 0x2069, r == 0xFEFF:
-			return '\uFFFD'
-		}
-		return r
-	}, s)
+func clean(s string) string { return strings.Map(cleanRune, s) }
+
+func cleanRune(r rune) rune {
+	switch {
+	case r < 0x20, 0x7F <= r && r <= 0x9F:
+		return ' '
+	case r == 0x61C, 0x200B <= r && r <= 0x200F, 0x2028 <= r && r <= 0x202E, 0x2060 <= r && r <= 0x2069, r == 0xFEFF:
+		return '\uFFFD'
+	}
+	return r
 }

@@ -1,6 +1,7 @@
 package proof
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -118,10 +119,8 @@ func ParseHeader(b []byte) (h Header, err error) {
 	if !ok || rest != "" {
 		return Header{}, errors.New("parse header: not the members of a header in their order")
 	}
-	for _, err := range errs {
-		if err != nil {
-			return Header{}, fmt.Errorf("parse header: %w", err)
-		}
+	if err := cmp.Or(errs[:]...); err != nil {
+		return Header{}, fmt.Errorf("parse header: %w", err)
 	}
 	if !validSource(h.Source) || !validAction(h.Action) || !slices.Contains(categories, h.Category) || !slices.Contains(outcomes, h.Outcome) {
 		return Header{}, errors.New("parse header: source, category, action or outcome is none that exists")

@@ -10,10 +10,9 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
-	"iter"
 	"slices"
-	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -54,8 +53,8 @@ func VerifyPack(fsys fs.FS, name string, keys []Key, out io.Writer) error {
 		v := &verifier{pack: pack, keys: keys, out: out}
 		err = v.verify()
 	}
-	if failure := (*Failure)(nil); errors.As(err, &failure) {
-		fmt.Fprintf(out, "NOT VERIFIED: %s\n", failure)
+	if isFailure(err) {
+		fmt.Fprintf(out, "NOT VERIFIED: %s\n", err)
 	}
 	return err
 }
@@ -72,18 +71,11 @@ type verifier struct {
 	tree     TreeFile
 
 	segments    []segment
-	segmentsErr error         // what is wrong with them is said in its turn
-	seals       []*disclosure // the records of their sealing
-	sealsErr    error
-	sealHeaders map[uint64]*Header
-}
-
-// segment is a manifest, without what is not needed to the end.
-type segment struct {
-	Manifest
-	hash      Hash
-	spared    bool // its records all lie outside the window
-	disproved bool // the tree at its end or a header of it is not as it says
+	ahead       []segment // those that have not passed
+	segmentsErr error     // what is wrong with them is said in its turn
+	seals       *cursor
+	sealed      int     // segments whose sealing has passed
+	census      *census // of the records, which are held against the headers as they pass
 }
 
 func (v *verifier) verify() error {
@@ -201,10 +193,14 @@ func (v *verifier) checkFiles() error {
 	); err != nil {
 		return err
 	}
-	for i := range v.info.Files {
-		if err := v.pack.check(&v.info.Files[i]); err != nil {
-			return err
-		}
+	errs := make([]error, len(v.info.Files))
+	var all sync.WaitGroup
+	for i := range errs {
+		all.Go(func() { errs[i] = v.pack.check(&v.info.Files[i]) })
+	}
+	all.Wait()
+	if err := cmp.Or(errs...); err != nil {
+		return err
 	}
 	v.print("files     %d files, whole and as signed", len(v.pack.names))
 	return nil
@@ -261,47 +257,30 @@ func (t *TreeFile) covered() bool {
 	return at == t.Size
 }
 
-// headers calls visit for each header of the pack with its leaf hash, and for
-// each gap without, in the order of the tree. A header's line lacks prev, which
-// is the leaf hash of the line before: so every line binds all before it.
-func (v *verifier) headers(visit func(p *Piece, h *Header, leaf Hash) error) error {
-	const tail = len(`,"body":""}`) + 2*len(Hash{})
-	lines := v.pack.lines("headers.jsonl")
-	var whole []byte
-	for i := range v.tree.Pieces {
-		p := &v.tree.Pieces[i]
-		if p.Prev == nil {
-			if err := visit(p, nil, Hash{}); err != nil {
-				return err
-			}
-			continue
-		}
-		prev := *p.Prev
-		if p.From == 0 && prev != (Hash{}) { // there is none before the first
-			return fail("tree.json", "does not fit")
-		}
-		for seq := p.From; seq < p.Until; seq++ {
-			ok := lines.Scan()
-			if !ok && !lines.malformed() {
-				return cmp.Or(lines.Err(), failRecord("headers.jsonl", seq, "does not fit"))
-			}
-			cut := max(0, len(lines.Bytes())-tail)
-			whole = append(append(whole[:0], lines.Bytes()[:cut]...), `,"prev":"`...)
-			whole = append(append(hex.AppendEncode(whole, prev[:]), '"'), lines.Bytes()[cut:]...)
-			h, err := ParseHeader(whole)
-			if !ok || err != nil {
-				return failRecord("headers.jsonl", seq, "is not well formed")
-			} else if h.Seq != seq {
-				return failRecord("headers.jsonl", seq, "does not fit")
-			}
-			prev = LeafHash(whole)
-			if err := visit(p, &h, prev); err != nil {
-				return err
-			}
-		}
-	}
-	more := lines.Scan() || lines.malformed()
-	return cmp.Or(require(!more, "headers.jsonl", "does not fit"), lines.end())
+// headerLine is a line of headers.jsonl, made a whole header but for its prev.
+type headerLine struct {
+	Header
+	bytes []byte
+	err   error
+}
+
+// The end of a header, before which prev stands; and prev before it is known.
+const headerTail = len(`,"body":""}`) + 2*len(Hash{})
+
+var noPrev = []byte(`,"prev":"` + Hash{}.String() + `"`)
+
+func parseHeaderLine(line []byte) (l headerLine) {
+	cut := max(0, len(line)-headerTail)
+	l.bytes = slices.Concat(line[:cut], noPrev, line[cut:])
+	l.Header, l.err = ParseHeader(l.bytes)
+	return l
+}
+
+// leaf puts in prev and returns the leaf hash.
+func (l *headerLine) leaf(prev Hash) Hash {
+	l.Prev = prev
+	hex.Encode(l.bytes[len(l.bytes)-headerTail-len(`"`)-2*len(prev):], prev[:])
+	return LeafHash(l.bytes)
 }
 
 // sequence is what must hold from one header to the next (section 6.5).
@@ -334,155 +313,77 @@ func (s *sequence) follow(h *Header) (what string) {
 }
 
 // checkHeaders is step e: the headers of each run follow one another, and
-// together with the gaps' subtree hashes they make the tree that was signed.
+// together with the gaps' subtree hashes they make the tree that was signed. They
+// are read once: what later steps ask of them is noted, and said in its turn.
 func (v *verifier) checkHeaders() error {
 	v.segments, v.segmentsErr = v.readSegments()
-	v.readSeals()
-	ends := map[uint64]*segment{}
-	for i := range v.segments {
-		ends[v.segments[i].Until] = &v.segments[i]
+	v.ahead = v.segments
+	v.seals = v.pack.records("seals.jsonl")
+	v.census = &census{verifier: v, records: v.pack.records("records.jsonl"), others: v.pack.records("others.jsonl"), clauses: v.filter.clauses(), unknown: map[*Expr]int{}}
+	files := []*cursor{v.seals, v.census.records, v.census.others}
+	for _, k := range files {
+		defer k.lines.stop()
 	}
-	in := v.segments // the first of them is that of the header
+	lines := parseLines(v.pack, "headers.jsonl", parseHeaderLine)
+	defer lines.stop()
 	var tree Tree
 	var order sequence
-	var run *Piece
 	runs := 0
-	err := v.headers(func(p *Piece, h *Header, leaf Hash) error {
-		if h == nil {
-			for i, k := range subtrees(p.From, p.Until) {
-				tree.AppendSubtree(k, p.Hashes[i])
+	for i := range v.tree.Pieces {
+		p := &v.tree.Pieces[i]
+		if p.Prev != nil {
+			runs++
+			if err := v.checkRun(p, lines, &tree, &order); err != nil {
+				return err
 			}
-		} else {
-			if p != run {
-				run, runs = p, runs+1
-				order.begin(p.From)
-			}
-			if what := order.follow(h); what != "" {
-				return failRecord("headers.jsonl", h.Seq, what)
-			}
-			if _, wanted := v.sealHeaders[h.Seq]; wanted {
-				v.sealHeaders[h.Seq] = h
-			}
-			for len(in) > 0 && in[0].Until <= h.Seq {
-				in = in[1:]
-			}
-			if len(in) > 0 && (in[0].spared && v.info.Window.holds(h) || h.At.Before(in[0].At.First) || h.At.After(in[0].At.Last)) {
-				in[0].disproved = true
-			}
-			tree.Append(leaf)
+			continue
 		}
-		if s := ends[tree.Size()]; s != nil {
-			s.disproved = s.disproved || tree.Root() != s.Root
+		for j, k := range subtrees(p.From, p.Until) {
+			tree.AppendSubtree(k, p.Hashes[j])
 		}
-		return nil
-	})
-	if err := cmp.Or(err, require(tree.Root() == v.tree.Root, "tree.json", "is not the tree that was signed")); err != nil {
+		v.passSegment(&tree, nil)
+	}
+	if more, err := lines.next(); more != nil || isFailure(err) {
+		return fail("headers.jsonl", "does not fit")
+	} else if err := cmp.Or(err, require(tree.Root() == v.tree.Root, "tree.json", "is not the tree that was signed")); err != nil {
 		return err
+	}
+	for _, k := range files {
+		k.at(1 << 63) // whatever is left has no header
 	}
 	v.print("headers   %d headers in %d runs, each in the tree", len(order.ids), runs)
 	return nil
 }
 
-// readSegments reads the manifests, each of which names the hash of the one
-// before.
-func (v *verifier) readSegments() (all []segment, err error) {
-	const file = "manifests.jsonl"
-	lines := v.pack.lines(file)
-	var last segment
-	for lines.Scan() {
-		m, err := ParseManifest(lines.Bytes())
-		follows := m.Segment == uint64(len(all)) && m.First == last.Until && m.Previous == last.hash && m.Until <= v.tree.Size && !m.At.First.Before(last.At.Last)
-		if err := cmp.Or(
-			require(err == nil, file, "is not well formed"),
-			require(m.Origin == v.info.Origin, file, "does not belong to this trail"),
-			require(follows && m.consistent(), file, "does not fit"),
-		); err != nil {
-			return all, err
+// checkRun reads the headers of one run. The prev of each, which its line lacks,
+// is the leaf hash of the one before: so every line binds all before it.
+func (v *verifier) checkRun(p *Piece, lines *parsed[headerLine], tree *Tree, order *sequence) error {
+	const file = "headers.jsonl"
+	leaf := *p.Prev
+	if p.From == 0 && leaf != (Hash{}) { // there is none before the first
+		return fail("tree.json", "does not fit")
+	}
+	order.begin(p.From)
+	for seq := p.From; seq < p.Until; seq++ {
+		l, err := lines.next()
+		if isFailure(err) || l != nil && l.err != nil {
+			return failRecord(file, seq, "is not well formed")
+		} else if l == nil || l.Seq != seq {
+			return cmp.Or(err, failRecord(file, seq, "does not fit"))
 		}
-		last = segment{Manifest: m, hash: HashManifest(lines.Bytes()), spared: !m.Touches(v.info.Window.By, v.info.Window.From, v.info.Window.Until)}
-		last.Counts, last.Files = nil, nil // checked, and not needed to the end
-		all = append(all, last)
-	}
-	return all, lines.end()
-}
-
-// readSeals reads seals.jsonl as far as there are segments, and a line more. What
-// is wrong with a line is said when those before it have been looked at.
-func (v *verifier) readSeals() {
-	next, stop := iter.Pull(v.pack.disclosures("seals.jsonl"))
-	defer stop()
-	v.sealHeaders = map[uint64]*Header{}
-	k := &cursor{file: "seals.jsonl", next: next, last: -1}
-	for v.sealsErr == nil && len(v.seals) <= len(v.segments) {
-		if v.sealsErr = cmp.Or(k.advance(), k.form); k.now == nil {
-			return
-		} else if v.sealsErr == nil {
-			v.seals = append(v.seals, k.now)
-			v.sealHeaders[k.now.seq] = nil
+		leaf = l.leaf(leaf)
+		h := &l.Header
+		if what := order.follow(h); what != "" {
+			return failRecord(file, seq, what)
 		}
-	}
-}
-
-// checkSegments is step f: the headers that are not in the pack lie in segments
-// which were described, before the trail went on, as outside the window.
-func (v *verifier) checkSegments() error {
-	disproved := slices.ContainsFunc(v.segments, func(s segment) bool { return s.disproved })
-	err := cmp.Or(v.segmentsErr, require(!disproved, "manifests.jsonl", "does not fit"))
-	if err == nil {
-		err = v.checkSeals()
-	}
-	if err != nil {
-		return err
-	}
-	left, i, counted := 0, 0, -1
-	for _, p := range v.tree.Pieces {
-		for at := p.From; p.Prev == nil && at < p.Until; at = v.segments[i].Until {
-			for i < len(v.segments) && v.segments[i].Until <= at {
-				i++
-			}
-			if i == len(v.segments) || !v.segments[i].spared {
-				return fail("tree.json", "hides a stretch of the window")
-			}
-			if i != counted {
-				left, counted = left+1, i
-			}
+		tree.Append(leaf)
+		v.passSegment(tree, h)
+		if d := v.seals.at(seq); d != nil {
+			v.seals.form = cmp.Or(v.seals.form, v.checkSeal(d, h))
 		}
+		v.census.visit(h, leaf)
 	}
-	v.print("segments  %d segments; %d left out, outside the window by what was recorded of them in the one after", len(v.segments), left)
 	return nil
-}
-
-// SealSeconds is how long after the last record of a segment its sealing may have
-// been recorded for its headers to be left out of a pack.
-const SealSeconds = 3600
-
-// checkSeals holds each manifest against the record of its sealing, which stands
-// in the segment that follows: what the tree holds cannot be described anew.
-func (v *verifier) checkSeals() error {
-	const file = "seals.jsonl"
-	for i, d := range v.seals {
-		h := v.sealHeaders[d.seq]
-		if h == nil {
-			return d.fail(file, "has no header here")
-		} else if err := d.check(file, h); err != nil {
-			return err
-		} else if i == len(v.segments) {
-			return fail(file, "does not belong here")
-		}
-		next := v.tree.Size
-		if i+1 < len(v.segments) {
-			next = v.segments[i+1].Until
-		}
-		s, number := &v.segments[i], strconv.Itoa(i)
-		token, _ := d.view.find("/detail/manifest")
-		hash, _ := text(token)
-		segment, _ := d.view.find("/detail/segment")
-		named := string(segment) == number && string(hash) == s.hash.String()
-		if s.spared = s.spared && h.At.Unix()-s.At.Last.Unix() <= SealSeconds; !named || h.ID != EventID("evident", "segment.seal/"+number) || h.Source != "evident" || h.Action != "segment.seal" || d.seq < s.Until || d.seq >= next {
-			return fail("manifests.jsonl", "is not what was sealed")
-		}
-	}
-	return cmp.Or(v.sealsErr, require(len(v.seals) == len(v.segments), "manifests.jsonl", "is not what was sealed"))
 }
 
 // checkPeriod is step g: the trail as it stood when the window was over is the
