@@ -35,7 +35,7 @@ func page(ctx context.Context, api *source.API, cursor string) (source.Page, err
 		query = url.Values{
 			"$top": {"1000"},
 			"$filter": {"createdDateTime ge " + w.Since.Format(time.RFC3339Nano) +
-				" and createdDateTime lt " + w.Until.Format(time.RFC3339Nano) + filter},
+				" and createdDateTime le " + w.Until.Format(time.RFC3339Nano) + filter},
 		}.Encode()
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, api.Base+version+path+"?"+query, nil)

@@ -173,8 +173,8 @@ func TestPull(t *testing.T) {
 		}
 		path := "/" + version + "/auditLogs/signIns "
 		want := []string{
-			path + "createdDateTime ge 2026-03-01T08:00:00Z and createdDateTime lt 2026-03-01T09:00:00Z" + filter, path + "t",
-			path + "createdDateTime ge 2026-03-01T09:00:00Z and createdDateTime lt 2026-03-01T09:02:00Z" + filter,
+			path + "createdDateTime ge 2026-03-01T08:00:00Z and createdDateTime le 2026-03-01T09:00:00Z" + filter, path + "t",
+			path + "createdDateTime ge 2026-03-01T09:00:00Z and createdDateTime le 2026-03-01T09:02:00Z" + filter,
 		}
 		if !slices.Equal(sizes, []int{1, 0, 1}) || !slices.Equal(asked, want) {
 			t.Errorf("%v\n%q", sizes, asked)
