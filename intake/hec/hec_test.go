@@ -249,6 +249,38 @@ func TestHealthAndMethods(t *testing.T) {
 	f("GET", "/health", 503, `{"text":"HEC is unhealthy, queues are full","code":18}`)
 }
 
+// Requests as clients document them, with the answers that they look for.
+func TestClients(t *testing.T) {
+	r := open(t)
+	f := func(client, path, text, has string, source string, header ...string) {
+		t.Helper()
+		size := r.trail.Size()
+		code, got := r.post(path, text, header...)
+		if code != 200 || !strings.Contains(got, has) {
+			t.Errorf("%s: %d %s", client, code, got)
+		}
+		stored := r.raws(size)
+		if len(stored) != 2 {
+			t.Errorf("%s: %d stored", client, len(stored))
+		}
+		for _, raw := range stored {
+			if !strings.HasPrefix(raw, source+" {") {
+				t.Errorf("%s: %s; want %s", client, raw, source)
+			}
+		}
+	}
+	f("Fluent Bit", "/event", `{"time":1772357400.123,"host":"web-1","sourcetype":"nginx","event":{"log":"a"}}{"time":1772357400.124,"host":"web-1","sourcetype":"nginx","event":{"log":"b"}}`,
+		`"code":0`, "log/nginx", "Content-Type", "application/json", "User-Agent", "Fluent-Bit")
+	f("Vector", "/event", `{"event":{"message":"a"},"fields":{},"time":1772357400.123,"host":"web-1","sourcetype":"web"}{"event":{"message":"b"},"fields":{},"time":1772357400.124,"host":"web-1","sourcetype":"web"}`,
+		`"ackId":`, "log/web", "X-Splunk-Request-Channel", "FE0ECFAD-13D5-401B-847D-77833BD77131")
+	f("Fluentd", "", `{"host":"web-1","source":"app.web","index":"main","time":"1772357400.123","event":"{\"log\":\"a\"}"}`+"\n"+`{"host":"web-1","source":"app.web","index":"main","time":"1772357400.124","event":"{\"log\":\"b\"}"}`,
+		`"text":"Success"`, "log/app.web")
+	f("OpenTelemetry Collector", "", `{"time":1772357400.123,"host":"unknown","source":"otel","sourcetype":"otel","event":"a","fields":{"service.name":"web"}}`+"\r\n\r\n"+`{"time":1772357400.124,"host":"unknown","source":"otel","sourcetype":"otel","event":"b","fields":{"service.name":"web"}}`,
+		`"code":0`, "log/otel")
+	f("Docker", "/event/1.0", `{"event":{"line":"a","source":"stdout","tag":"web"},"time":"1772357400.123000","host":"web-1"}{"event":{"line":"b","source":"stdout","tag":"web"},"time":"1772357400.124000","host":"web-1"}`,
+		`"code":0`, "log/unnamed")
+}
+
 // A server that cannot store says so in a way after which clients send again.
 func TestFullDisk(t *testing.T) {
 	r := open(t)
