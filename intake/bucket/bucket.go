@@ -70,10 +70,14 @@ type Store interface {
 	// Folders returns the keys up to the next slash that begin with prefix,
 	// which ends with a slash or is empty. Each ends with a slash.
 	Folders(ctx context.Context, prefix string) ([]string, error)
-	// Open returns an object's bytes and its own metadata, in lower case. The
-	// error is fs.ErrNotExist if it is not there.
+	// Open returns an object's bytes and its own metadata, names in lower case,
+	// and its ETag as "etag" if it has one. The error is fs.ErrNotExist if it is
+	// not there.
 	Open(ctx context.Context, key string) (io.ReadCloser, map[string]string, error)
 }
+
+// metaETag is the name by which Open returns an ETag.
+const metaETag = "etag"
 
 // Config is what a Connector works with.
 type Config struct {

@@ -115,11 +115,14 @@ func (k *Connector) keep(ctx context.Context, o Object) error {
 
 // read stores the events of one object, part by part.
 func (k *Connector) read(ctx context.Context, o Object) (fresh int, err error) {
-	body, _, err := k.cfg.Store.Open(ctx, o.Key)
+	body, meta, err := k.cfg.Store.Open(ctx, o.Key)
 	if err != nil {
 		return 0, err
 	}
 	defer body.Close()
+	if o.ETag == "" { // whoever told of it did not say
+		o.ETag = meta[metaETag]
+	}
 	from := &reader{r: body}
 	plain, err := unpack(from)
 	if err != nil {

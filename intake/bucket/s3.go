@@ -103,7 +103,7 @@ func (s *S3) Open(ctx context.Context, key string) (io.ReadCloser, map[string]st
 		}
 		return nil, nil, err
 	}
-	meta := make(map[string]string, len(info.UserMetadata))
+	meta := map[string]string{metaETag: info.ETag}
 	for name, v := range info.UserMetadata {
 		meta[strings.ToLower(name)] = v
 	}

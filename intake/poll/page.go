@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"example.com/evident/event"
@@ -69,9 +70,36 @@ func (k *Connector) move(ctx context.Context, cursor string, quiet bool) error {
 		}
 		k.recorded = now
 	}
-	k.cursor = cursor
+	k.cursor, k.good = cursor, k.api.Now()
 	k.note(func(s *Status) { s.Cursor = cursor })
 	return nil
+}
+
+// expired reports whether a source says that it does not know what it was asked
+// for: the cursors of some are good for a while only.
+func expired(err error) bool {
+	var status *source.StatusError
+	if !errors.As(err, &status) {
+		return false
+	}
+	switch status.Response.Status {
+	case http.StatusBadRequest, http.StatusNotFound, http.StatusGone, http.StatusUnprocessableEntity:
+		return true
+	}
+	return false
+}
+
+// rewind goes back to a time before the source took the cursor last. What is
+// read again are duplicates; nothing is passed over.
+func (k *Connector) rewind(ctx context.Context) error {
+	back := k.good.Add(-max(k.cfg.Lag, minRewind))
+	if back.Before(k.cfg.Begin) {
+		back = k.cfg.Begin
+	}
+	if err := k.move(ctx, k.cfg.Kind.Pull.From(back), false); err != nil {
+		return err
+	}
+	return k.forward(ctx)
 }
 
 // again is the second pass, over the recent past. It moves no cursor, and what

@@ -12,7 +12,8 @@
 //
 // Nothing blocks a source for ever: every request has a time limit, every wait
 // a bound, a cursor that goes in circles is an error. A page that stays broken
-// is kept as it came, as unmapped, and is gone past (source.skip); if even what
+// is kept as it came, as unmapped, and is gone past (source.skip). A cursor that
+// the source does not take any more is replaced by one of an earlier time. If what
 // comes after it cannot be read, it is kept and asked for again, for ever, with
 // waits between (source.fail, source.recover): a stretch of time is never jumped
 // over.
@@ -49,6 +50,7 @@ const (
 	firstPause  = 5 * time.Second
 	longPause   = 10 * time.Minute
 	quietRecord = time.Hour
+	minRewind   = time.Hour
 	defaultWait = 5 * time.Minute // if the kind does not say how often
 )
 
@@ -96,6 +98,8 @@ type Connector struct {
 
 	first, second pass
 
+	good    time.Time // when the source took the cursor last
+	rewound bool      // it began again before the failure that lasts
 	failing time.Time // since when; zero: it is not
 	told    bool      // the failure was recorded
 
@@ -161,6 +165,10 @@ func (k *Connector) Status() Status {
 func (k *Connector) Run(ctx context.Context) {
 	for ctx.Err() == nil {
 		err := k.forward(ctx)
+		if expired(err) && k.Status().Failures+1 >= failTries && !k.rewound {
+			k.rewound = true
+			err = k.rewind(ctx)
+		}
 		now := k.api.Now()
 		if k.begun && k.cfg.Lag > 0 && !now.Before(k.due) {
 			if late := k.again(ctx); late != nil && err == nil {
@@ -183,7 +191,7 @@ func (k *Connector) Run(ctx context.Context) {
 // that was never read is recorded too: it must not begin later after a restart.
 func (k *Connector) begin(ctx context.Context) error {
 	if c, ok := k.cfg.Trail.Cursor(k.cfg.Source, k.cfg.Stream); ok {
-		k.cursor, k.moved, k.begun = c.Cursor, c.Moved, true
+		k.cursor, k.moved, k.good, k.begun = c.Cursor, c.Moved, c.Moved, true
 		k.note(func(s *Status) { s.Cursor = k.cursor })
 		return nil
 	}
@@ -205,7 +213,7 @@ func (k *Connector) settle(ctx context.Context, err error) time.Duration {
 			noted.Since = &k.failing
 			k.record(ctx, state.NewSourceNote(actor, state.ActionSourceRecover, "", noted))
 		}
-		k.failing, k.told = time.Time{}, false
+		k.failing, k.told, k.rewound, k.good = time.Time{}, false, false, now
 		k.note(func(s *Status) { s.LastSuccess, s.Newest, s.Failures, s.LastError = now, k.newest, 0, "" })
 		return k.cfg.Every
 	}

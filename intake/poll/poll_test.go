@@ -437,3 +437,40 @@ func TestCursorsThatMoveWithTheClockAreRecordedEveryHour(t *testing.T) {
 		}
 	})
 }
+
+func TestCursorThatIsNotTakenAnyMoreIsReplacedByAnEarlierTime(t *testing.T) {
+	bubble(t, func(t *testing.T, s *system) {
+		s.answer = func(n int, cursor string, _ *http.Request) *http.Response {
+			switch {
+			case cursor == "old" && time.Since(start) > 3*time.Hour:
+				return status(410)
+			case time.Since(start) > 3*time.Hour:
+				return page("new", false, events("a@1", "b@181"))
+			}
+			return page("old", false, events("a@1"))
+		}
+		st := s.run(4*time.Hour, func(c *poll.Config) { c.Lag = -1 })
+		if got := s.ids(); !slices.Equal(got, []string{"a", "b"}) || st.Cursor != "new" || st.Failures != 0 {
+			t.Errorf("%v %+v", got, st)
+		}
+		var back string
+		for _, a := range s.acts {
+			if d, ok := a.Detail.(state.CursorMoved); ok && strings.HasPrefix(d.Cursor, "since:") {
+				back = d.Cursor
+			}
+		}
+		if back != "since:2000-01-01T02:00:00Z" {
+			t.Errorf("went back to %s", back)
+		}
+	})
+}
+
+func TestSourceThatRefusesEverythingIsNotRewoundAgainAndAgain(t *testing.T) {
+	bubble(t, func(t *testing.T, s *system) {
+		s.answer = func(int, string, *http.Request) *http.Response { return status(404) }
+		s.run(5*time.Hour, func(c *poll.Config) { c.Lag = -1 })
+		if moves := len(s.acts) - len(s.actions()); moves != 2 {
+			t.Errorf("%d moves", moves)
+		}
+	})
+}
