@@ -19,9 +19,10 @@ type Window struct {
 	Next string
 }
 
-// WindowFrom is a [Pull.From]: the cursor of the first page of a window.
+// WindowFrom is a [Pull.From]: the cursor of the first page of a window. Windows
+// begin and end at whole milliseconds, since some systems read no more digits.
 func WindowFrom(t time.Time) string {
-	return url.Values{"since": {t.UTC().Format(time.RFC3339Nano)}}.Encode()
+	return url.Values{"since": {t.UTC().Truncate(time.Millisecond).Format(time.RFC3339Nano)}}.Encode()
 }
 
 // ParseWindow reads a cursor. A window that has not begun yet ends at now.
@@ -35,7 +36,7 @@ func ParseWindow(cursor string, now time.Time) (w Window, err error) {
 	}
 	w.Next = v.Get("next")
 	if s := v.Get("until"); s == "" && w.Next == "" {
-		w.Until = now.UTC()
+		w.Until = now.UTC().Truncate(time.Millisecond)
 	} else if w.Until, err = time.Parse(time.RFC3339Nano, s); err != nil {
 		return w, errors.New("read cursor: " + err.Error())
 	}

@@ -10,7 +10,7 @@ import (
 )
 
 func TestWindow(t *testing.T) {
-	since, now := time.Date(2026, 3, 1, 0, 0, 0, 5, time.UTC), time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	since, now := time.Date(2026, 3, 1, 0, 0, 0, 5e6, time.UTC), time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 	w, err := source.ParseWindow(source.WindowFrom(since), now)
 	if err != nil || w != (source.Window{Since: since, Until: now}) {
 		t.Fatalf("%+v, %v", w, err)
@@ -28,6 +28,10 @@ func TestWindow(t *testing.T) {
 	}
 	if w, err = source.ParseWindow(source.WindowFrom(now), since); err != nil || !w.Until.Equal(now) {
 		t.Errorf("a window ends before it begins: %+v, %v", w, err)
+	}
+	w, err = source.ParseWindow(source.WindowFrom(since.Add(999)), now.Add(999))
+	if err != nil || w != (source.Window{Since: since, Until: now}) {
+		t.Errorf("more digits than some systems read: %+v, %v", w, err)
 	}
 	for _, bad := range []string{"", "%zz", "since=x", "since=2026-03-01T00:00:00Z&next=x", "since=2026-03-01T00:00:00Z&until=x"} {
 		if _, err := source.ParseWindow(bad, now); err == nil {
