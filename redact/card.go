@@ -150,8 +150,8 @@ func alone(s string, from, to int) bool {
 	joins := func(c byte) bool {
 		return isWord(c) || c >= 0x80 || strings.IndexByte("./:+#@%~", c) >= 0
 	}
-	if from > 0 && joins(s[from-1]) {
-		return s[from-1] == ':' && (from < 2 || !isWord(s[from-2]) || !isDigit(s[from-2])) // "card:4111…", but not 10:4111…
+	if from > 0 && joins(s[from-1]) && (s[from-1] != ':' || from > 1 && isDigit(s[from-2])) { // card:4111…, but not 10:4111…
+		return false
 	}
 	if to < len(s) && joins(s[to]) {
 		return s[to] == '.' && (to+1 == len(s) || s[to+1] == ' ') // the end of a sentence
