@@ -135,18 +135,18 @@ var tables = map[string][][2]string{
 		{"group 'dev' removed from /etc/group", "system h/usermod | group.delete success |  | group=dev"},
 		{"change user 'eve' password", "system h/usermod | password.change success |  | user=eve"},
 		{"password for 'eve' changed by 'root'", "user root | password.change success |  | user=eve"},
-		{"lock user 'eve' password", "system h/usermod | account.disable success |  | user=eve"},
-		{"unlock user 'eve' password", "system h/usermod | account.enable success |  | user=eve"},
-		{"change user 'eve' shell from '/bin/sh' to '/bin/bash'", "system h/usermod | account.update success |  | user=eve"},
-		{"changed password expiry for eve", "system h/usermod | account.update success |  | user=eve"},
-		{"delete user `eve'", "system h/usermod | account.delete success |  | user=eve"},
-		{"change user 'eve' primary group from '1' to '2'", "system h/usermod | account.update success |  | user=eve"},
-		{"failed adding user 'eve', exit code: 9", "system h/usermod | account.create failure |  | user=eve"},
-		{"new user: name=eve, UID=1005, GID=1005, home=/home/eve, shell=/bin/bash", "system h/usermod | account.create success |  | user=eve"},
+		{"lock user 'eve' password", "system h/usermod | user.lock success |  | user=eve"},
+		{"unlock user 'eve' password", "system h/usermod | user.unlock success |  | user=eve"},
+		{"change user 'eve' shell from '/bin/sh' to '/bin/bash'", "system h/usermod | user.update success |  | user=eve"},
+		{"changed password expiry for eve", "system h/usermod | user.update success |  | user=eve"},
+		{"delete user `eve'", "system h/usermod | user.delete success |  | user=eve"},
+		{"change user 'eve' primary group from '1' to '2'", "system h/usermod | user.update success |  | user=eve"},
+		{"failed adding user 'eve', exit code: 9", "system h/usermod | user.create failure |  | user=eve"},
+		{"new user: name=eve, UID=1005, GID=1005, home=/home/eve, shell=/bin/bash", "system h/usermod | user.create success |  | user=eve"},
 		{"group added to /etc/group: name=dev, GID=1002", "system h/usermod | group.create success |  | group=dev"},
 		{"group changed in /etc/group (group dev/1002, new name: ops)", "system h/usermod | group.update success |  | group=dev"},
 		{"members of group dev set by root to eve,bo", "user root | group.set_members success |  | group=dev"},
-		{"change user name 'eve' to 'eva'", "system h/usermod | account.update success |  | user=eve"},
+		{"change user name 'eve' to 'eva'", "system h/usermod | user.update success |  | user=eve"},
 	},
 	"pam": {
 		{"pam_unix(sshd:session): session opened for user ana(uid=1000) by (uid=0)", "user ana | session.open success |  | user=ana"},
@@ -158,7 +158,7 @@ var tables = map[string][][2]string{
 		{"pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.9 ", "anonymous  | session.verify failure | 203.0.113.9"},
 		{"pam_unix(sshd:auth): check pass; user unknown", "anonymous  | session.verify failure | "},
 		{"pam_tally2(sudo:auth): user bo (1001) tally 6, deny 5", "user bo | session.verify denied |  | user=bo"},
-		{"pam_faillock(sshd:auth): Consecutive login failures for user bo account temporarily locked", "system h/pam | account.lock success |  | user=bo"},
+		{"pam_faillock(sshd:auth): Consecutive login failures for user bo account temporarily locked", "system h/pam | user.lock success |  | user=bo"},
 		{"pam_succeed_if(sshd:auth): requirement \"uid >= 1000\" not met by user \"root\"", "user root | session.verify denied |  | user=root"},
 		{"pam_unix(sudo:auth): auth could not identify password for [bo]", "user bo | session.verify failure |  | user=bo"},
 		{"(pam_unix) authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=203.0.113.9  user=root", "user root | session.verify failure | 203.0.113.9 | user=root"},
@@ -427,7 +427,7 @@ func TestRealFiles(t *testing.T) {
 		if want != nil && fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s: %v", file, got)
 		}
-		if want == nil && (got["session.start success"] != 1 || got["account.create success"] != 1 || got["log.stop success"] != 1 || got["command.run success"] != 1 || got["audit_rule.update success"] != 2) {
+		if want == nil && (got["session.start success"] != 1 || got["user.create success"] != 1 || got["log.stop success"] != 1 || got["command.run success"] != 1 || got["audit_rule.update success"] != 2) {
 			t.Errorf("%s: %v", file, got)
 		}
 		if want == nil && unmapped != 1 { // one record is no record

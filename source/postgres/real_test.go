@@ -228,9 +228,9 @@ func wanted(format string) []string {
 		ip = ""
 	}
 	list := []string{
-		"user admin | account.create account success |  | user=ana",
-		"user admin | account.create account success |  | user=bo",
-		"user admin | account.update privileged success |  | user=ana",
+		"user admin | user.create account success |  | user=ana",
+		"user admin | user.create account success |  | user=bo",
+		"user admin | user.update privileged success |  | user=ana",
 		"user admin | setting.update config success |  | parameter=work_mem",
 		"user admin | database.create config success |  | database=app",
 		"user admin | table.create change success |  | table=customers",
@@ -240,7 +240,7 @@ func wanted(format string) []string {
 		"user admin | role.revoke access success |  | user=ana | role=auditor",
 		"user admin | data.export privileged success |  | table=customers",
 		"user admin | table.alter change success |  | table=customers",
-		"user admin | account.delete account success |  | user=auditor",
+		"user admin | user.delete account success |  | user=auditor",
 		"user admin | role.assume privileged success |  | role=bo",
 		"user admin | session.start authentication success | ",
 		"user admin | session.end authentication success | ",
@@ -250,7 +250,7 @@ func wanted(format string) []string {
 		"user ana | data.export data success | " + ip + " | table=public.customers",
 		"user ana | table.read data success | " + ip + " | table=public.customers",
 		"user ana | table.delete data denied | " + ip + " | table=customers",
-		"user ana | account.create account success | " + ip + " | user=x y",
+		"user ana | user.create account success | " + ip + " | user=x y",
 		"user ana | log.line system unknown | " + ip, // both that were forged
 		"user ana | session.start authentication failure | " + ip,
 		"anonymous (nobody) | session.start authentication failure | " + ip,
