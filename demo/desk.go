@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"strings"
 	"time"
 
 	"example.com/evident/event"
@@ -10,8 +11,9 @@ import (
 
 func (b *book) changeGroup(s *session) {
 	member := pick(b, b.co.people)
-	e := s.act(s.now, srcOkta, pick(b, []string{"group.member_add", "group.member_add", "group.member_remove"}), event.Access)
-	e.NativeAction = "group.user_membership." + e.Action[len("group.member_"):]
+	e := s.act(s.now, srcOkta, pick(b, []string{"group.add_member", "group.add_member", "group.remove_member"}), event.Access)
+	verb, _, _ := strings.Cut(strings.TrimPrefix(e.Action, "group."), "_")
+	e.NativeAction = "group.user_membership." + verb
 	group := "team-" + teamNames[b.r.IntN(int(teamCount))]
 	e.Targets = []event.Target{{Type: "group", ID: "00g" + letters(group, 17), Name: group}, member.target()}
 	n := digits(2000+b.r.IntN(900), 1)

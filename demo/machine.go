@@ -94,7 +94,7 @@ func (b *book) scale(at time.Time) {
 func (b *book) kubeController(at time.Time) {
 	space := pick(b, spaces)
 	who := service("system:serviceaccount:platform:external-secrets", "external-secrets")
-	e := b.kube(at, who, "192.0.2.20", "secret.get", "get", space, "secrets", space+"-database", event.Data)
+	e := b.kube(at, who, "192.0.2.20", "secret.read", "get", space, "secrets", space+"-database", event.Data)
 	switch b.r.IntN(4) {
 	case 0:
 		who = service("system:serviceaccount:kube-system:horizontal-pod-autoscaler", "horizontal-pod-autoscaler")
