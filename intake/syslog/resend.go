@@ -1,6 +1,7 @@
 package syslog
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -27,16 +28,20 @@ import (
 // gets the number of one that is there; otherwise, the next one that is free.
 // In both cases it is handed to the trail, which knows it or stores it.
 //
-// What is sent again comes first, at once, and in its order (librelp does so,
-// and rsyslog when it reads its queue or file again). So a session may be
-// sending again until a stretch of new lines has come, or some time has passed
-// since it last did; and a line is only one that is sent again if it was stored
-// after the one before it.
+// What is sent again comes first, and at once (librelp does so, and rsyslog when
+// it reads its queue or file again). So a session may be sending again until it
+// has not done so for some time. A line that carries the time is as good as
+// unique. Of lines that do not, only one that was stored lately, and after the
+// one before it, is one that comes again, and none behind a stretch of new
+// lines: what else looks alike is more likely to be new.
 const (
-	resendQuiet = 10 * time.Second   // a session without such a line for this long sends no more of them
-	resendFresh = 128                // nor does one after as many new lines: librelp's window
-	resendOlder = 128                // of equal lines, only the newest may come again
-	resendAge   = 7 * 24 * time.Hour // and only those that are not older
+	resendQuiet    = 10 * time.Second   // a session without such a line for this long sends no more of them
+	resendFresh    = 128                // nor, without a time in them, after as many new lines: librelp's window
+	resendOlder    = 128                // of equal lines, only the newest may come again
+	resendAge      = 7 * 24 * time.Hour // and only those that are not older
+	resendAgeBare  = 10 * time.Minute   // or, without a time in them, than this
+	resendMemory   = 1 << 20            // lines that all sessions together remember having brought
+	resendTimeHead = 256                // bytes of a line in which a time is looked for
 )
 
 // A lineKey stands for the bytes of a line.
@@ -55,6 +60,7 @@ type lineIDs struct {
 	// sessions of each host, for what a connection that its client has given up
 	// may still bring.
 	sessions map[string]map[*resend]bool
+	brought  int // lines that sessions remember
 }
 
 type flight struct{ next, refs int }
@@ -62,15 +68,15 @@ type flight struct{ next, refs int }
 // A resend is what is known of a session that may be sending again. It is owned
 // by the session, but for over, which lineIDs.mu guards.
 type resend struct {
-	host   string
-	on     bool
-	until  time.Time // it ends then
-	fresh  int       // new lines since the last one that was sent again
-	from   uint64    // records before this one are no matter
-	past   uint64    // the last record that was sent again is before this one
-	used   map[lineKey][]int
-	over   *uint64 // another session of the host has begun, when the trail had this size
-	claims []lineKey
+	host    string
+	on      bool
+	until   time.Time          // it ends then
+	fresh   int                // new lines since the last one that was sent again
+	from    uint64             // records before this one are no matter
+	past    uint64             // the last record that was sent again is before this one
+	brought map[lineKey]uint32 // how many of the lines with these bytes are not to come any more
+	over    *uint64            // another session of the host has begun, when the trail had this size
+	claims  []lineKey
 }
 
 func newLineIDs(source string, t *trail.Trail, in *intake.Intake) *lineIDs {
@@ -82,7 +88,7 @@ func (x *lineIDs) begin(host string) *resend {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	r := &resend{host: host}
-	r.start(x.now(), 0)
+	x.start(r, x.now(), 0)
 	size := x.trail.Size()
 	for other := range x.sessions[host] {
 		other.over = &size
@@ -98,15 +104,22 @@ func (x *lineIDs) begin(host string) *resend {
 func (x *lineIDs) end(r *resend) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.stop(r)
 	delete(x.sessions[r.host], r)
 	if len(x.sessions[r.host]) == 0 {
 		delete(x.sessions, r.host)
 	}
 }
 
-func (r *resend) start(now time.Time, from uint64) {
+// start begins what stop ends: a session may be sending again.
+func (x *lineIDs) start(r *resend, now time.Time, from uint64) {
 	r.on, r.until, r.fresh, r.from, r.past = true, now.Add(resendQuiet), 0, from, 0
-	r.used = map[lineKey][]int{}
+	r.brought = map[lineKey]uint32{}
+}
+
+func (x *lineIDs) stop(r *resend) {
+	x.brought -= len(r.brought)
+	r.on, r.brought = false, nil
 }
 
 // ids appends the ids of lines, which are to be taken now, and says how many of
@@ -120,14 +133,14 @@ func (x *lineIDs) ids(ctx context.Context, r *resend, dst []string, raws [][]byt
 		if r.on {
 			r.until, r.fresh = now.Add(resendQuiet), 0
 		} else {
-			r.start(now, *r.over)
+			x.start(r, now, *r.over)
 		}
 		r.over = nil
 	}
 	for _, raw := range raws {
 		sum := sha256.Sum256(x.intake.Redact(x.source, raw))
 		key := lineKey(sum[:16])
-		n, seen, err := x.number(ctx, r, key, now)
+		n, seen, err := x.number(ctx, r, key, raw, now)
 		if err != nil {
 			return dst, again, fmt.Errorf("look for a line in the trail: %w", err)
 		}
@@ -161,14 +174,20 @@ func (x *lineIDs) claim(r *resend, key lineKey, n int) {
 	}
 	f.next, f.refs = max(f.next, n+1), f.refs+1
 	r.claims = append(r.claims, key)
-	if r.on {
-		r.used[key] = append(r.used[key], n)
+}
+
+// bring notes that the session has brought line n of those with these bytes.
+func (x *lineIDs) bring(r *resend, key lineKey, n int) {
+	before := len(r.brought)
+	r.brought[key] = uint32(n + 1)
+	if x.brought += len(r.brought) - before; x.brought > resendMemory {
+		x.stop(r)
 	}
 }
 
 // number returns which one of the lines with these bytes this one is, and
 // whether it seems to have been sent before.
-func (x *lineIDs) number(ctx context.Context, r *resend, key lineKey, now time.Time) (n int, again bool, err error) {
+func (x *lineIDs) number(ctx context.Context, r *resend, key lineKey, raw []byte, now time.Time) (n int, again bool, err error) {
 	stored, err := x.stored(key)
 	if err != nil {
 		return 0, false, err
@@ -178,52 +197,75 @@ func (x *lineIDs) number(ctx context.Context, r *resend, key lineKey, now time.T
 		next = max(next, f.next)
 	}
 	if r.on && now.After(r.until) {
-		r.on, r.used = false, nil
+		x.stop(r)
 	}
 	if !r.on {
 		return next, false, nil
 	}
-	for n = max(0, next-resendOlder); n < next; n++ {
-		ok, err := x.mayComeAgain(ctx, r, key, n, now)
+	for n = max(0, next-resendOlder, int(r.brought[key])); n < next; n++ {
+		ok, err := x.mayComeAgain(ctx, r, lineID(key, n), raw, now)
 		if err != nil {
 			return 0, false, err
 		}
 		if ok {
 			r.until, r.fresh = now.Add(resendQuiet), 0
+			x.bring(r, key, n)
 			return n, true, nil
 		}
 	}
-	if r.fresh++; r.fresh > resendFresh {
-		r.on, r.used = false, nil
-	}
+	r.fresh++
+	x.bring(r, key, next)
 	return next, false, nil
 }
 
-// mayComeAgain reports whether the line that comes now may be number n of those
-// with its bytes.
-func (x *lineIDs) mayComeAgain(ctx context.Context, r *resend, key lineKey, n int, now time.Time) (bool, error) {
-	for _, used := range r.used[key] {
-		if used == n {
-			return false, nil // this session brought it
-		}
-	}
-	seq, ok, err := x.find(lineID(key, n))
-	if err != nil || !ok {
+// mayComeAgain reports whether the line that comes now may be the one with that
+// id, which another session brought.
+func (x *lineIDs) mayComeAgain(ctx context.Context, r *resend, id string, raw []byte, now time.Time) (bool, error) {
+	seq, there, err := x.find(id)
+	if err != nil || !there {
 		return err == nil, err // on its way into the trail
 	}
-	if seq < r.from || seq < r.past {
+	age := resendAge
+	bare := !timed(raw)
+	if bare {
+		age = resendAgeBare
+	}
+	if seq < r.from || bare && (seq < r.past || r.fresh > resendFresh) {
 		return false, nil
 	}
 	for h, err := range x.trail.Headers(ctx, seq, seq+1) {
 		if err != nil {
 			return false, err
 		}
-		if now.Sub(h.Header.At) > resendAge {
+		if now.Sub(h.Header.At) > age {
 			return false, nil
 		}
 	}
-	r.past = seq + 1
+	r.past = max(r.past, seq+1)
 	return true, nil
+}
+
+// timed reports whether a line carries the time, as 12:34:56 near its beginning.
+func timed(raw []byte) bool {
+	const pattern = "00:00:00"
+	raw = raw[:min(len(raw), resendTimeHead)]
+	for at := bytes.IndexByte(raw, ':'); at >= 0; {
+		if at >= 2 && at+6 <= len(raw) {
+			like := true
+			for i, c := range raw[at-2 : at+6] {
+				like = like && (pattern[i] == ':') == (c == ':') && (c == ':' || c >= '0' && c <= '9')
+			}
+			if like {
+				return true
+			}
+		}
+		next := bytes.IndexByte(raw[at+1:], ':')
+		if next < 0 {
+			break
+		}
+		at += 1 + next
+	}
+	return false
 }
 
 // stored returns how many lines with these bytes are in the trail. It looks for

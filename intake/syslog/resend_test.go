@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -312,6 +313,36 @@ func TestRsyslogRELPClientRestarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Close()
+	rs.start()
+	r.await(n)
+	rs.kill(syscall.SIGTERM)
+	once(t, r.raws(), n)
+	t.Logf("%+v", r.l.Counts())
+}
+
+// The client is killed with -9 and reads its file again from the start: what it
+// sends again, however much, is there once. Its lines carry the time that they had in
+// the file; one that it made itself would be another one each time.
+func TestRsyslogRELPClientKilled(t *testing.T) {
+	skipShort(t)
+	r := start(t, withRELP)
+	module, action := relpAction(t, r.addr)
+	action = strings.ReplaceAll(action, "RSYSLOG_SyslogProtocol23Format", "asItIs")
+	rs := newRsyslog(t, module+`template(name="asItIs" type="string" string="<13>app: %msg%")`, action)
+	const n = 20_000
+	rs.write(rs.file(), numbered(n))
+	for k := range 3 {
+		rs.start()
+		r.await(uint64(n * (k + 1) / 4))
+		rs.kill(syscall.SIGKILL)
+		// What rsyslog notes of how far it came, it notes before that is sent.
+		for _, pattern := range []string{"imfile-state*", "evident*"} {
+			notes, _ := filepath.Glob(filepath.Join(rs.dir, pattern))
+			for _, name := range notes {
+				os.Remove(name)
+			}
+		}
+	}
 	rs.start()
 	r.await(n)
 	rs.kill(syscall.SIGTERM)

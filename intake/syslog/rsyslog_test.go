@@ -67,7 +67,7 @@ func (r *rsyslog) write(name, text string) {
 func numbered(n int) string {
 	var b strings.Builder
 	for i := range n {
-		fmt.Fprintf(&b, "line %06d of the test\n", i)
+		fmt.Fprintf(&b, "2026-03-01T12:00:00Z line %06d of the test\n", i)
 	}
 	return b.String()
 }
