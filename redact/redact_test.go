@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"example.com/evident/event"
@@ -262,6 +263,31 @@ rules:
 	counts := fmt.Sprint(p.Counts())
 	if want := "[{order mask app/x 2} {note mask app/x 1} {short mask app/x 1} {token mask app/x 1} {okta-only mask okta/acme 2}]"; counts != want {
 		t.Errorf("counts %s, want %s", counts, want)
+	}
+}
+
+// TestConcurrent is for the race detector, and counts.
+func TestConcurrent(t *testing.T) {
+	p, err := redact.Load([]byte("version: 1\nrules: [{name: a, do: mask, sources: ['app/1*'], fields: [aaaa]}]"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for k := range 200 {
+				p.Apply(fmt.Sprint("app/", (i+k)%20), []byte(`{"aaaa":"x","password":"hunter2"}`))
+				p.Counts()
+			}
+		})
+	}
+	wg.Wait()
+	got := map[string]uint64{}
+	for _, c := range p.Counts() {
+		got[c.Rule] += c.N
+	}
+	if got["password"] != 1600 || got["a"] != 8*200*11/20 {
+		t.Errorf("counted %v", got)
 	}
 }
 
