@@ -40,15 +40,44 @@ type Cursor struct {
 // stream is what a cursor is of.
 type stream struct{ source, name string }
 
+// cursors are those of all streams. There may be many, and they move often, so
+// that a State shares most of them with the one before: those in recent hide
+// those in base.
+type cursors struct{ base, recent map[stream]Cursor }
+
+// maxRecent is how many cursors are copied for every move.
+const maxRecent = 256
+
+func (c cursors) get(k stream) (Cursor, bool) {
+	if v, ok := c.recent[k]; ok {
+		return v, true
+	}
+	v, ok := c.base[k]
+	return v, ok
+}
+
+// with returns c with one cursor moved; c stays as it is.
+func (c cursors) with(k stream, v Cursor) cursors {
+	next := cursors{base: c.base, recent: clone(c.recent)}
+	next.recent[k] = v
+	if len(next.recent) > maxRecent {
+		next.base = clone(c.base)
+		maps.Copy(next.base, next.recent)
+		next.recent = nil
+	}
+	return next
+}
+
 // Cursor returns how far a stream of a source was read; false if it never was.
 func (s State) Cursor(source, name string) (Cursor, bool) {
-	c, ok := s.cursors[stream{source, name}]
-	return c, ok
+	return s.cursors.get(stream{source, name})
 }
 
 // Cursors returns every cursor, by source, then stream.
 func (s State) Cursors() []Cursor {
-	return slices.SortedFunc(maps.Values(s.cursors), func(a, b Cursor) int {
+	all := clone(s.cursors.base)
+	maps.Copy(all, s.cursors.recent)
+	return slices.SortedFunc(maps.Values(all), func(a, b Cursor) int {
 		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Stream, b.Stream))
 	})
 }
@@ -69,9 +98,9 @@ func (s *State) moveCursor(r Record) error {
 		return fmt.Errorf("cursor: found %d bytes; expected at most %d, of UTF-8", len(d.Cursor), MaxCursorBytes)
 	}
 	k := stream{d.Source, d.Stream}
-	if _, ok := s.cursors[k]; !ok && len(s.cursors) >= maxCursors {
+	if _, ok := s.cursors.get(k); !ok && len(s.cursors.base) >= maxCursors {
 		return fmt.Errorf("cursor: there are %d; no more can be held", maxCursors)
 	}
-	s.cursors[k] = Cursor{Source: d.Source, Stream: d.Stream, Cursor: d.Cursor, Moved: r.At, Seq: r.Seq}
+	s.cursors = s.cursors.with(k, Cursor{Source: d.Source, Stream: d.Stream, Cursor: d.Cursor, Moved: r.At, Seq: r.Seq})
 	return nil
 }

@@ -1,6 +1,7 @@
 package state_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -35,5 +36,27 @@ func TestCursorsStandWhereTheyWereMovedLast(t *testing.T) {
 		if _, err := state.Apply(s3, record(t, 9, state.ActionCursorMove, d)); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// TestManyCursors: every one stands where it was moved last, in every State.
+func TestManyCursors(t *testing.T) {
+	var s, half state.State
+	const streams = 700
+	for i := range 2 * streams {
+		s = apply(t, s, record(t, uint64(i), state.ActionCursorMove, state.CursorMoved{Source: "files/x", Stream: fmt.Sprint(i % streams), Cursor: fmt.Sprint(i)}))
+		if i == streams-1 {
+			half = s
+		}
+	}
+	for i := range streams {
+		a, _ := half.Cursor("files/x", fmt.Sprint(i))
+		b, _ := s.Cursor("files/x", fmt.Sprint(i))
+		if a.Cursor != fmt.Sprint(i) || b.Cursor != fmt.Sprint(i+streams) {
+			t.Fatalf("stream %d: %s, then %s", i, a.Cursor, b.Cursor)
+		}
+	}
+	if len(s.Cursors()) != streams {
+		t.Errorf("%d cursors", len(s.Cursors()))
 	}
 }

@@ -48,7 +48,7 @@ type State struct {
 	keys map[string]Key
 	// links is what is in force of whose accounts are, each person and account once.
 	links   []identity.Link
-	cursors map[stream]Cursor
+	cursors cursors
 }
 
 // actions lists what changes a State, for Concerns and Apply.
@@ -80,7 +80,6 @@ func Apply(s State, r Record) (State, error) {
 		next.keys = clone(s.keys)
 		err = next.revokeKey(r)
 	case ActionCursorMove:
-		next.cursors = clone(s.cursors)
 		err = next.moveCursor(r)
 	case ActionPersonLink:
 		err = next.linkPerson(r)
