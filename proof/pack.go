@@ -359,7 +359,7 @@ func parseLines[T any](b *bundle, file string, parse func(line []byte) T) *parse
 		defer close(p.batches)
 		lines := b.lines(file)
 		for more := true; more; {
-			var text []byte
+			text := make([]byte, 0, 1<<16+1<<12)
 			ends := []int{0}
 			for more && len(text) < 1<<16 {
 				if more = lines.Scan(); more {

@@ -257,30 +257,25 @@ func (t *TreeFile) covered() bool {
 	return at == t.Size
 }
 
-// headerLine is a line of headers.jsonl, made a whole header but for its prev.
+// headerLine is a line of headers.jsonl: a header without its prev.
 type headerLine struct {
 	Header
-	bytes []byte
-	err   error
+	line []byte
+	err  error
 }
 
-// The end of a header, before which prev stands; and prev before it is known.
-const headerTail = len(`,"body":""}`) + 2*len(Hash{})
-
-var noPrev = []byte(`,"prev":"` + Hash{}.String() + `"`)
-
 func parseHeaderLine(line []byte) (l headerLine) {
-	cut := max(0, len(line)-headerTail)
-	l.bytes = slices.Concat(line[:cut], noPrev, line[cut:])
-	l.Header, l.err = ParseHeader(l.bytes)
+	var buf [512]byte
+	l.line = line
+	l.Header, l.err = ParseHeader(l.whole(buf[:0], Hash{}))
 	return l
 }
 
-// leaf puts in prev and returns the leaf hash.
-func (l *headerLine) leaf(prev Hash) Hash {
-	l.Prev = prev
-	hex.Encode(l.bytes[len(l.bytes)-headerTail-len(`"`)-2*len(prev):], prev[:])
-	return LeafHash(l.bytes)
+// whole appends the header with its prev, which stands before the body.
+func (l *headerLine) whole(b []byte, prev Hash) []byte {
+	cut := max(0, len(l.line)-len(`,"body":""}`)-2*len(prev))
+	b = append(append(b, l.line[:cut]...), `,"prev":"`...)
+	return append(append(hex.AppendEncode(b, prev[:]), '"'), l.line[cut:]...)
 }
 
 // sequence is what must hold from one header to the next (section 6.5).
@@ -364,6 +359,7 @@ func (v *verifier) checkRun(p *Piece, lines *parsed[headerLine], tree *Tree, ord
 		return fail("tree.json", "does not fit")
 	}
 	order.begin(p.From)
+	var buf [512]byte
 	for seq := p.From; seq < p.Until; seq++ {
 		l, err := lines.next()
 		if isFailure(err) || l != nil && l.err != nil {
@@ -371,8 +367,8 @@ func (v *verifier) checkRun(p *Piece, lines *parsed[headerLine], tree *Tree, ord
 		} else if l == nil || l.Seq != seq {
 			return cmp.Or(err, failRecord(file, seq, "does not fit"))
 		}
-		leaf = l.leaf(leaf)
 		h := &l.Header
+		h.Prev, leaf = leaf, LeafHash(l.whole(buf[:0], leaf))
 		if what := order.follow(h); what != "" {
 			return failRecord(file, seq, what)
 		}
