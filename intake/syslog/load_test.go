@@ -43,6 +43,9 @@ func BenchmarkTCP(b *testing.B) {
 
 // A thousand senders that say nothing must not cost much.
 func TestIdleConnections(t *testing.T) {
+	if testing.Short() {
+		t.Skip("SKIPPED: the race detector, which runs what is short, takes memory itself")
+	}
 	for what, relp := range map[string]bool{"TCP": false, "RELP": true} {
 		t.Run(what, func(t *testing.T) {
 			r := start(t, func(c *syslog.Config) { c.RELP = relp })

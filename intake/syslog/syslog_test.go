@@ -412,3 +412,23 @@ func TestUDPDrops(t *testing.T) {
 		t.Errorf("%d sent, %+v", sent, c)
 	}
 }
+
+// Those who take all memory for large messages, and never end them, leave others
+// what they need.
+func TestLargeMessagesHarmNobodyElse(t *testing.T) {
+	r := start(t, func(c *syslog.Config) { c.MaxBytes = source.MaxEventBytes })
+	part := "16000000 <13>" + strings.Repeat("x", 15_000_000)
+	for range 8 {
+		conn := r.dial()
+		go io.WriteString(conn, part) // no more of it is read than there is memory for
+	}
+	r.until("they are there", func(c syslog.Counts) bool { return c.Connections == 8 })
+	var want []string
+	for i := range 20 {
+		line := fmt.Sprint("<13>", i, strings.Repeat("y", 50_000))
+		want = append(want, line)
+		r.send(line + "\n")
+		r.await(uint64(i + 1))
+	}
+	r.want(want...)
+}
