@@ -69,6 +69,7 @@ type Auth struct {
 	User     string  `yaml:"user"` // with password
 	Password string  `yaml:"password"`
 	OAuth2   *OAuth2 `yaml:"oauth2"`
+	Google   *Google `yaml:"google"`
 	AWS      *AWS    `yaml:"aws"`
 }
 
@@ -78,6 +79,13 @@ type OAuth2 struct {
 	ClientID string `yaml:"client-id"`
 	Secret   string `yaml:"secret"`
 	Scope    string `yaml:"scope"`
+}
+
+// Google is a service account of Google, and as whom it asks.
+type Google struct {
+	Key     string `yaml:"key"`     // of the account, as Google gives it out in JSON: env:NAME or file:/path
+	Subject string `yaml:"subject"` // the administrator it acts as; empty: itself
+	Scope   string `yaml:"scope"`
 }
 
 // AWS is a service of AWS, asked with the credentials that AWS's own tools find.
@@ -95,6 +103,7 @@ type Bucket struct {
 	Prefix   string        `yaml:"prefix"`
 	Dated    bool          `yaml:"dated"`   // in folders of years, months and days, as AWS delivers
 	Digests  bool          `yaml:"digests"` // verify CloudTrail's digest files, every hour
+	Queue    string        `yaml:"queue"`   // URL of an SQS queue that tells of new objects
 	Begin    time.Time     `yaml:"begin"`
 	Every    time.Duration `yaml:"every"`
 	Lag      time.Duration `yaml:"lag"`
@@ -116,6 +125,9 @@ func (a *Auth) auth(secrets *poll.Secrets) (poll.Auth, error) {
 	if o := a.OAuth2; o != nil {
 		given = append(given, "oauth2")
 		result = secrets.OAuth2(poll.ClientCredentials{TokenURL: o.TokenURL, ClientID: o.ClientID, Secret: o.Secret, Scope: o.Scope})
+	}
+	if g := a.Google; g != nil {
+		given, result = append(given, "google"), secrets.Google(poll.ServiceAccount{Key: g.Key, Subject: g.Subject, Scope: g.Scope})
 	}
 	if a.AWS != nil {
 		given, result = append(given, "aws"), secrets.AWS(poll.AWSChain(), a.AWS.Region, a.AWS.Service)

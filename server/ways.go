@@ -31,6 +31,7 @@ import (
 	"example.com/evident/intake/webhook"
 	"example.com/evident/source"
 	"example.com/evident/source/all"
+	"example.com/evident/source/snapshot"
 	"example.com/evident/state"
 	"example.com/evident/web/api"
 )
@@ -96,9 +97,10 @@ func (w *ways) turnedAway(source string, reason webhook.Reason) {
 // mount gives the ways in over HTTP their paths.
 func (w *ways) mount(mux *http.ServeMux) {
 	a := w.server.api
-	collector := a.Way(hec.New(hec.Config{Intake: w.intake, Bodies: w.bodies, Admit: a.Admit, Healthy: w.server.trail.Failed, Took: w.took}), "hec")
-	mux.Handle("/services/collector", collector)
-	mux.Handle("/services/collector/", collector)
+	collector := a.Way(hec.New(hec.Config{Intake: w.intake, Bodies: w.bodies, Admit: a.Admit, Healthy: w.server.trail.Failed, FirstAck: uint64(time.Now().UnixMilli()), Took: w.took}), "hec")
+	for _, path := range hec.Paths() {
+		mux.Handle(path, collector)
+	}
 	elastic := a.Way(bulk.New(bulk.Config{Intake: w.intake, Bodies: w.bodies, Admit: a.Admit, Prefix: bulk.Prefix, Took: w.took}), "bulk")
 	for _, path := range []string{bulk.Prefix, bulk.Prefix + "/", "POST /_bulk", "PUT /_bulk"} {
 		mux.Handle(path, elastic)
@@ -230,7 +232,13 @@ func (w *ways) addPull(c *Source) error {
 	if err != nil {
 		return err
 	}
-	client, err := poll.NewClient(poll.ClientConfig{Base: c.Pull.URL, Hosts: c.Pull.Hosts, Auth: auth, Secrets: w.secrets})
+	base := c.Pull.URL
+	if r, ok := snapshot.Lookup(c.Pull.Settings["recipe"]); ok && base == "" && strings.HasPrefix(c.Name, snapshot.Kind.Name+"/") {
+		if base, err = r.Address(c.Pull.Settings); err != nil {
+			return err
+		}
+	}
+	client, err := poll.NewClient(poll.ClientConfig{Base: base, Hosts: c.Pull.Hosts, Auth: auth, Secrets: w.secrets})
 	if err != nil {
 		return err
 	}

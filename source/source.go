@@ -67,8 +67,9 @@ type Action struct {
 }
 
 // Event returns the event that raw describes, as an event of the source called
-// name, and whether it could be mapped. If not, or if what Map made of it is not
-// acceptable, it is [Unmapped]. An event that brings no id gets that of id, which
+// name, and whether it could be mapped. If not, or if what Map made of it cannot
+// be made acceptable by cutting what is too long and leaving out what is no
+// address and no time of this age, it is [Unmapped]. An event that brings no id gets that of id, which
 // may be nil if all bring one. It is not for Verbatim kinds.
 func (k *Kind) Event(name string, id func() string, raw []byte, now time.Time) (e event.Event, mapped bool) {
 	e, err := k.guarded(raw, now)
@@ -80,7 +81,10 @@ func (k *Kind) Event(name string, id func() string, raw []byte, now time.Time) (
 		if len(e.Raw) == 0 {
 			e.Raw = raw
 		}
-		err = e.Validate()
+		if err = e.Validate(); err != nil {
+			fit(&e, now)
+			err = e.Validate()
+		}
 	}
 	if err != nil {
 		return Unmapped(name, raw, err.Error(), now), false

@@ -57,7 +57,7 @@ func TestKindEventNeverDrops(t *testing.T) {
 	}
 	f("good", true, "")
 	f("bad", false, "not an event")
-	f("half", false, "occurred_at: required")
+	f("half", false, "actor.type: required")
 }
 
 func TestMembersAndElements(t *testing.T) {
