@@ -17,6 +17,7 @@ const module = "example.com/evident/"
 var mayImport = map[string]string{
 	"event":              "",
 	"proof":              "",
+	"proof/tiles":        "proof",
 	"filter":             "proof",
 	"source":             "event",
 	"source/*":           "event source",
@@ -40,7 +41,7 @@ var mayImport = map[string]string{
 	"web/tlog":           "proof trail",
 	"client":             "event",
 	"server":             "event proof filter source source/* redact state trail index intake intake/* pack web/* client",
-	"cmd/evident":        "event proof filter source source/* state trail index intake intake/* pack demo web/* client server",
+	"cmd/evident":        "event proof proof/tiles filter source source/* state trail index intake intake/* pack demo web/* client server",
 	"cmd/evident-verify": "proof",
 }
 

@@ -16,7 +16,7 @@ func TestReadInAnHour(t *testing.T) {
 	// The goal was 1,500 and 500. What VerifyPack does has grown beyond it: clauses,
 	// fields in part, the spreadsheet, zips held to the byte, notes read here so that
 	// both verifiers read the same. It must not grow more.
-	const maxLines, maxReached = 2932, 1953
+	const maxLines, maxReached = 2854, 1953
 	var names []string
 	for _, pattern := range []string{"*.go", "../cmd/evident-verify/*.go"} {
 		found, _ := filepath.Glob(pattern)

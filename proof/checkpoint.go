@@ -149,8 +149,8 @@ func canonical(point []byte) bool {
 	return y.Cmp(p) < 0 && (sign == 0 || !noX)
 }
 
-// errNotSigned is a note that is well formed, but that no trusted key vouches for.
-var errNotSigned = errors.New("open note: not signed by a trusted key")
+// ErrNotSigned is a note that is well formed, but that no trusted key vouches for.
+var ErrNotSigned = errors.New("open note: not signed by a trusted key")
 
 // Limits of a signed note, so that whoever gets one reads no further.
 const (
@@ -186,7 +186,7 @@ func openNote(signed []byte, keys []Key) (string, error) {
 		}
 	}
 	if wrong || !verified {
-		return "", errNotSigned
+		return "", ErrNotSigned
 	}
 	return string(text), nil
 }

@@ -18,6 +18,5 @@
 //	verify.go      no header of the window is missing
 //	disclose.go    the records are as recorded, and the right ones
 //	population.go  the spreadsheet says what the records say
-//	log.go         the same tree, read from a running server
 //	script.go      verify.py, as it goes into every pack
 package proof

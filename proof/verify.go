@@ -166,7 +166,7 @@ func (v *verifier) checkKeys() error {
 // noteText returns the text of a note that one of keys signed.
 func noteText(file string, signed []byte, keys []Key) (text string, err error) {
 	text, err = openNote(signed, keys)
-	if errors.Is(err, errNotSigned) {
+	if errors.Is(err, ErrNotSigned) {
 		return "", fail(file, "is not signed by a trusted key")
 	}
 	return text, require(err == nil, file, "is not well formed")
@@ -278,8 +278,9 @@ func (l *headerLine) whole(b []byte, prev Hash) []byte {
 	return append(append(hex.AppendEncode(b, prev[:]), '"'), l.line[cut:]...)
 }
 
-// sequence is what must hold from one header to the next (section 6.5).
-type sequence struct {
+// Sequence is what must hold from one header to the next (section 6.5). The zero
+// value has seen none.
+type Sequence struct {
 	ids   map[[16]byte]bool
 	due   map[string]uint64 // sseq that comes next, of each source
 	inRun map[string]bool   // sources whose due is exact, since nothing was left out
@@ -287,16 +288,16 @@ type sequence struct {
 	at    time.Time
 }
 
-// begin starts a run: after a gap a source may have gone on, but not back.
-func (s *sequence) begin(from uint64) {
+// Begin starts a run: after a gap a source may have gone on, but not back.
+func (s *Sequence) Begin(from uint64) {
 	s.at, s.inRun, s.exact = time.Time{}, map[string]bool{}, from == 0
 	if s.ids == nil {
 		s.ids, s.due = map[[16]byte]bool{}, map[string]uint64{}
 	}
 }
 
-// follow says what is wrong with the next header, or nothing.
-func (s *sequence) follow(h *Header) (what string) {
+// Follow says what is wrong with the next header, or nothing.
+func (s *Sequence) Follow(h *Header) (what string) {
 	due := s.due[h.Source]
 	if h.At.Before(s.at) || h.SSeq < due || (s.exact || s.inRun[h.Source]) && h.SSeq > due {
 		return "does not fit"
@@ -322,7 +323,7 @@ func (v *verifier) checkHeaders() error {
 	lines := parseLines(v.pack, "headers.jsonl", parseHeaderLine)
 	defer lines.stop()
 	var tree Tree
-	var order sequence
+	var order Sequence
 	runs := 0
 	for i := range v.tree.Pieces {
 		p := &v.tree.Pieces[i]
@@ -352,13 +353,13 @@ func (v *verifier) checkHeaders() error {
 
 // checkRun reads the headers of one run. The prev of each, which its line lacks,
 // is the leaf hash of the one before: so every line binds all before it.
-func (v *verifier) checkRun(p *Piece, lines *parsed[headerLine], tree *Tree, order *sequence) error {
+func (v *verifier) checkRun(p *Piece, lines *parsed[headerLine], tree *Tree, order *Sequence) error {
 	const file = "headers.jsonl"
 	leaf := *p.Prev
 	if p.From == 0 && leaf != (Hash{}) { // there is none before the first
 		return fail("tree.json", "does not fit")
 	}
-	order.begin(p.From)
+	order.Begin(p.From)
 	var buf [512]byte
 	for seq := p.From; seq < p.Until; seq++ {
 		l, err := lines.next()
@@ -369,7 +370,7 @@ func (v *verifier) checkRun(p *Piece, lines *parsed[headerLine], tree *Tree, ord
 		}
 		h := &l.Header
 		h.Prev, leaf = leaf, LeafHash(l.whole(buf[:0], leaf))
-		if what := order.follow(h); what != "" {
+		if what := order.Follow(h); what != "" {
 			return failRecord(file, seq, what)
 		}
 		tree.Append(leaf)

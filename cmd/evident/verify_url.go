@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"example.com/evident/proof"
+	"example.com/evident/proof/tiles"
 )
 
 const (
@@ -46,7 +47,7 @@ func (g *global) verifyURL(ctx context.Context, address string, keys []proof.Key
 		return err
 	}
 	bar := g.progress("verify")
-	c, err := proof.VerifyLog(l.fetch, keys, func(done, size uint64) {
+	c, err := tiles.Verify(l.fetch, keys, func(done, size uint64) {
 		bar.set(done, size, count(done, "header"))
 	})
 	bar.end()

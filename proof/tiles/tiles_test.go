@@ -1,4 +1,4 @@
-package proof_test
+package tiles_test
 
 import (
 	"encoding/binary"
@@ -10,19 +10,32 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 
+	"example.com/evident/keys"
 	"example.com/evident/proof"
+	"example.com/evident/proof/tiles"
 )
+
+const origin = "trail.acme.example/audit"
+
+func newSigner(t *testing.T) *keys.Signer {
+	t.Helper()
+	s, err := keys.New(origin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
 
 // served is what a tlog-tiles server has, by path.
 func served(t *testing.T, n int, change func(seq int, h *proof.Header)) (map[string][]byte, []proof.Key) {
 	t.Helper()
-	s := newTestSigner(t)
+	s := newSigner(t)
 	files := map[string][]byte{}
 	var tree proof.Tree
 	var prev proof.Hash
 	at := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	for seq := range n {
-		h := header
+		h := proof.Header{Source: "aws.cloudtrail/prod", OccurredAt: at, Category: "privileged", Action: "iam.attach_user_policy", Outcome: "success", Body: proof.Hash{3, 4}}
 		h.Seq, h.SSeq, h.Prev, h.ID = uint64(seq), uint64(seq), prev, proof.EventID("x", fmt.Sprint(seq))
 		h.At = at.Add(time.Duration(seq/2) * time.Second)
 		if change != nil {
@@ -43,8 +56,8 @@ func served(t *testing.T, n int, change func(seq int, h *proof.Header)) (map[str
 	return files, s.Keys()
 }
 
-func verifyLog(files map[string][]byte, keys []proof.Key) (done uint64, err error) {
-	_, err = proof.VerifyLog(func(path string) ([]byte, error) {
+func verify(files map[string][]byte, keys []proof.Key) (done uint64, err error) {
+	_, err = tiles.Verify(func(path string) ([]byte, error) {
 		if b, ok := files[path]; ok {
 			return b, nil
 		}
@@ -53,10 +66,10 @@ func verifyLog(files map[string][]byte, keys []proof.Key) (done uint64, err erro
 	return done, err
 }
 
-func TestVerifyLog(t *testing.T) {
+func TestVerify(t *testing.T) {
 	for _, n := range []int{0, 1, 255, 256, 257, 1000} {
 		files, keys := served(t, n, nil)
-		if done, err := verifyLog(files, keys); err != nil || done != uint64(n) {
+		if done, err := verify(files, keys); err != nil || done != uint64(n) {
 			t.Errorf("%d headers: %d done, %v", n, done, err)
 		}
 	}
@@ -76,7 +89,7 @@ func TestVerifyLog(t *testing.T) {
 		"tile/entries/000 record 203: is not well formed": at(203, func(h *proof.Header) { h.Outcome = "maybe" }),
 	} {
 		files, keys := served(t, 300, change)
-		if _, err := verifyLog(files, keys); err == nil || err.Error() != want {
+		if _, err := verify(files, keys); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
@@ -84,13 +97,13 @@ func TestVerifyLog(t *testing.T) {
 		"tile/entries/001.p/44: is not well formed":            func(f map[string][]byte) { f["tile/entries/001.p/44"] = append(f["tile/entries/001.p/44"], 0) },
 		"tile/entries/001.p/44 record 299: is not well formed": func(f map[string][]byte) { b := f["tile/entries/001.p/44"]; f["tile/entries/001.p/44"] = b[:len(b)-1] },
 		"checkpoint: is not the tree that was signed":          func(f map[string][]byte) { b := f["tile/entries/001.p/44"]; b[len(b)-4] ^= 1 },
-		"checkpoint: is not signed by a trusted key":           func(f map[string][]byte) { f["checkpoint"], _ = newTestSigner(t).SignText("x\n1\n\n") },
+		"checkpoint: is not signed by a trusted key":           func(f map[string][]byte) { f["checkpoint"], _ = newSigner(t).SignText("x\n1\n\n") },
 		"fetch tile/entries/000: not found":                    func(f map[string][]byte) { delete(f, "tile/entries/000") },
 		"fetch checkpoint: not found":                          func(f map[string][]byte) { delete(f, "checkpoint") },
 	} {
 		files, keys := served(t, 300, nil)
 		change(files)
-		if _, err := verifyLog(files, keys); err == nil || err.Error() != want {
+		if _, err := verify(files, keys); err == nil || err.Error() != want {
 			t.Errorf("got %v, want %s", err, want)
 		}
 	}
