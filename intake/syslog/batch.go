@@ -1,7 +1,10 @@
 package syslog
 
 import (
+	"context"
+	"crypto/tls"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -139,8 +142,21 @@ func (q *quiet) may(now time.Time) (untold int, ok bool) {
 	return untold, true
 }
 
+// opened logs who began to send by RELP: the ids of its messages do not say.
+func (l *Listener) opened(s *stream) {
+	args := []any{"from", s.conn.RemoteAddr().String()}
+	if t, ok := s.conn.(*tls.Conn); ok {
+		if peers := t.ConnectionState().PeerCertificates; len(peers) > 0 {
+			args = append(args, "certificate", peers[0].Subject.String())
+		}
+	}
+	l.say(slog.LevelInfo, "RELP session begins", args...)
+}
+
 // warn logs what somebody may want to look into.
-func (l *Listener) warn(what string, args ...any) {
+func (l *Listener) warn(what string, args ...any) { l.say(slog.LevelWarn, what, args...) }
+
+func (l *Listener) say(level slog.Level, what string, args ...any) {
 	untold, ok := l.quiet.may(time.Now())
 	if !ok {
 		return
@@ -149,5 +165,5 @@ func (l *Listener) warn(what string, args ...any) {
 	if untold > 0 {
 		args = append(args, "lines_left_out_before", untold)
 	}
-	l.log.Warn(what, args...)
+	l.log.Log(context.Background(), level, what, args...)
 }

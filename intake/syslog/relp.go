@@ -114,6 +114,7 @@ func (r *session) open(f *frame) error {
 		return fmt.Errorf("RELP: open does not offer the command syslog: %q", f.data[:min(len(f.data), 200)])
 	}
 	r.opened = true
+	r.s.l.opened(r.s)
 	r.resend = r.s.l.ids.begin(r.s.host)
 	r.out = fmt.Appendf(r.out[:0], "%d rsp %d %s\n", f.txnr, len(offers), offers)
 	return r.write()

@@ -62,7 +62,7 @@ func (s *stream) run(ctx context.Context) error {
 			continue
 		}
 		if s.relp == nil {
-			s.finish(ctx)
+			s.finish(ctx, errors.Is(err, io.EOF))
 		} else if ctx.Err() != nil {
 			s.relp.goodbye()
 		}
@@ -288,14 +288,19 @@ func (s *stream) flush(ctx context.Context) error {
 	return nil
 }
 
-// finish stores what a plain stream ended in the middle of.
-func (s *stream) finish(ctx context.Context) {
+// finish stores what a plain stream ended in the middle of. A line whose sender
+// closed the connection behind it is whole.
+func (s *stream) finish(ctx context.Context, closed bool) {
 	if s.framer == nil {
 		return
 	}
 	if f, ok := s.framer.rest(s.buf[s.from:s.to]); ok {
 		f.data = f.data[:min(len(f.data), s.l.cfg.MaxBytes)]
-		s.add(&f, "the connection ended before the message did")
+		broken := "the connection ended before the message did"
+		if _, ok := s.framer.(*lines); ok && closed {
+			broken = tooLong(&f)
+		}
+		s.add(&f, broken)
 		if err := s.flush(ctx); err != nil {
 			return // it was logged
 		}

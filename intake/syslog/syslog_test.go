@@ -242,6 +242,10 @@ func TestFraming(t *testing.T) {
 			r := start(t, nil)
 			r.send(c.sent)
 			r.want(c.want...)
+			r.stop()
+			if broken := strings.Contains(c.what, "count without"); (r.l.Counts().Cut > 0) != broken {
+				t.Errorf("%+v", r.l.Counts())
+			}
 		})
 	}
 }
