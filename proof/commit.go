@@ -2,7 +2,6 @@ package proof
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -88,9 +87,4 @@ func digest(c []Hash) Hash {
 	return sha256.Sum256(b)
 }
 
-func compareHashes(a, b Hash) int {
-	if c := cmp.Compare(binary.BigEndian.Uint64(a[:]), binary.BigEndian.Uint64(b[:])); c != 0 {
-		return c
-	}
-	return bytes.Compare(a[:], b[:])
-}
+func compareHashes(a, b Hash) int { return bytes.Compare(a[:], b[:]) }

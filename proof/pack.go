@@ -16,6 +16,7 @@ import (
 	"math"
 	"runtime"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -273,7 +274,12 @@ func (b *bundle) check(f *File) error {
 			content = flate.NewReader(packed)
 		}
 	}
-	plain, inflateErr := io.Copy(io.MultiWriter(plainSum, crc), io.LimitReader(content, limit))
+	unhashed, inflated := io.Pipe() // hashing takes as long as inflating
+	var hashing sync.WaitGroup
+	hashing.Go(func() { io.Copy(plainSum, unhashed) })
+	plain, inflateErr := io.Copy(io.MultiWriter(inflated, crc), io.LimitReader(content, limit))
+	inflated.Close()
+	hashing.Wait()
 	if _, unreadable := errors.AsType[*fs.PathError](inflateErr); unreadable {
 		return inflateErr
 	}
