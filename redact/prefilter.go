@@ -154,6 +154,7 @@ func (prog *program) addBuiltin() {
 	prog.all = append(prog.all,
 		trigger{"identified by", nil},
 		trigger{"?sig=", nil}, trigger{"&sig=", nil}, trigger{"6sig=", nil}, // the last for \u0026sig=
+		trigger{"type=execve", prog.isAuditAt}, trigger{"proctitle=", prog.isAuditAt}, trigger{"cmd=", prog.isAuditAt},
 		trigger{"raw_encoding", nil}, trigger{`secretlist"`, nil},
 		trigger{`\u00`, isHiddenAt})
 }

@@ -15,6 +15,7 @@ var pieces = []string{
 	"password", "passwd", "PWD", "pwd", "secret", "Secret", "token", "access_token", "sessionToken", "nextToken", "authorization", "cookie",
 	"api_key", "kind", "name", "value", "data", "AKIAEXAMPLEEXAMPLE12", "SecretList", "Bearer", "basic", "identified by", "IDENTIFIED BY", "sig", "signature",
 	github, jwt, slack, stripe, google, awsSecret, awsToken, pem, card, card[:8], "4111 1111 1111 1111", "hunter2", "YW5hOmh1bnRlcjI=",
+	"type=EXECVE", "proctitle=", "a1=", "6D7973716C002D2D70617373776F72643D78", "2D2D746F6B656E", `"--token"`,
 	"https://", "ana:hunter2@", "db.example.com", "[masked:password]", "[token:x:", "masked@masked.invalid", "ana@example.com",
 	" ", " ", ":", ":", "=", "=", "'", "\"", "\\", ",", ";", "&", "?", "<", ">", "/", "--", "-", "_", ".", "[", "]", "{", "}", "$$", "\n", "\t", "null", "***", "é", "\xff", "0", "17",
 }

@@ -10,7 +10,7 @@
 // Reading order: redact.go (the policy as a whole), rule.go (what a rule is),
 // load.go (the file), builtin.go and names.go (the rules that are always there),
 // prefilter.go (why most events cost one pass over their bytes), walk.go (JSON),
-// text.go, assign.go and card.go (what stands in text), mark.go (what takes the
+// text.go, assign.go, card.go and audit.go (what stands in text), mark.go (what takes the
 // place of a value).
 package redact
 

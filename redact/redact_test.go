@@ -127,6 +127,15 @@ func TestBuiltinRules(t *testing.T) {
 	f(`{"p\u0061ssword":"hunter2"}`, `{"p\u0061ssword":"[masked:password]"}`)
 	f(`{"x":"\u0067hp_`+strings.Repeat("aB3", 12)+`"}`, `{"x":"[masked:github-token]"}`)
 
+	// The Linux audit system's digits.
+	digits := func(s string) string { return fmt.Sprintf("%X", s) }
+	f("type=PROCTITLE msg=audit(1.2:3): proctitle="+digits("mysql\x00--password=hunter2\x00-u"), "type=PROCTITLE msg=audit(1.2:3): proctitle="+digits("mysql --password=[masked:password] -u"))
+	f(`{"m":"type=USER_CMD cmd=`+digits("curl -H 'Authorization: Bearer abc0123456'")+` res=1"}`, `{"m":"type=USER_CMD cmd=`+digits("curl -H 'Authorization: [masked:authorization]'")+` res=1"}`)
+	f("type=EXECVE argc=3 a0=\"mysql\" a1=\"--password\" a2=\"hunter2\"\ntype=PATH", "type=EXECVE argc=3 a0=\"mysql\" a1=\"--password\" a2=[masked:password]\ntype=PATH")
+	f(`{"m":"type=EXECVE a1=\"--token\" a2=`+digits("hunter 2")+`"}`, `{"m":"type=EXECVE a1=\"--token\" a2=[masked:token]"}`)
+	leaves("type=PROCTITLE msg=audit(1.2:3): proctitle=" + digits("ls\x00-la\x00/etc/passwd"))
+	leaves("type=EXECVE argc=3 a0=\"ls\" a1=\"-la\" a2=\"/tmp\"")
+
 	// The same secret elsewhere.
 	f(`{"m":"got hunter2-17, \"hunter2-17\"","password":"hunter2-17","n":["hunter2-17",{"hunter2-17":"{\"x\":\"hunter2-17\"}"}]}`,
 		`{"m":"got [masked:password], \"[masked:password]\"","password":"[masked:password]","n":["[masked:password]",{"hunter2-17":"{\"x\":\"[masked:password]\"}"}]}`)

@@ -9,11 +9,29 @@ import (
 // it is part of a mark, or left; else the place of the rule, and 2. Nil is a text in which
 // nothing was found.
 type found struct {
-	by  []uint16
-	any bool
+	by    []uint16
+	any   bool
+	texts map[int]string // what is put instead, by where it begins
 }
 
-const stays = 1
+const (
+	stays  = 1
+	spoken = 1<<16 - 1 // it is in texts
+)
+
+// put replaces text[from:to] by what is made of it already.
+func (f *found) put(n, from, to int, text string) {
+	if f.by == nil {
+		f.by = make([]uint16, n)
+	}
+	for i := from; i < to; i++ {
+		f.by[i] = spoken
+	}
+	if f.texts == nil {
+		f.texts = map[int]string{}
+	}
+	f.texts[from], f.any = text, true
+}
 
 // add gives to r what of text[from:to] nobody has yet, of a text of n bytes: where
 // two rules mean the same text, the first one names it. A nil rule keeps it as it is.
@@ -42,6 +60,7 @@ func (j *job) text(s string, names []string) []byte {
 			f.add(len(s), m[0], m[1], nil)
 		}
 	}
+	j.audit(s, &f)
 	j.own(s, names, &f)
 	for _, form := range j.prog.finders {
 		if form.mayBeIn(s) {
@@ -78,7 +97,9 @@ func (j *job) text(s string, names []string) []byte {
 		for end < len(s) && f.by[end] == f.by[i] {
 			end++
 		}
-		if f.by[i] > stays {
+		if f.by[i] == spoken {
+			out = append(out, f.texts[i]...)
+		} else if f.by[i] > stays {
 			out = append(out, j.mark(j.prog.policy.rules[f.by[i]-2], s[i:end])...)
 		} else {
 			out = append(out, s[i:end]...)
