@@ -108,7 +108,7 @@ func (p *parser) object(pointer string, depth int) error {
 		if !ok || strings.IndexByte(name, 0) >= 0 {
 			return &Refusal{dotted(pointer), "a member name that is not text", "valid Unicode without NUL"}
 		}
-		inner := pointer + "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+		inner := pointer + "/" + pointerPart(name)
 		if names[name] {
 			return &Refusal{dotted(inner), "the member twice", "each member once"}
 		}
@@ -167,4 +167,12 @@ func (p *parser) token() {
 		}
 	}
 	p.pos++
+}
+
+// pointerPart writes a member's name as a part of a JSON pointer (RFC 6901).
+func pointerPart(name string) string {
+	if !strings.ContainsAny(name, "~/") {
+		return name
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(name, "~", "~0"), "/", "~1")
 }
