@@ -595,11 +595,6 @@ func counted(action string, records any) obj {
 	return obj{"source", "a", "action", action, "records", records, "occurred_at", obj{"first", "2026-01-01T00:00:00Z", "last", "2026-01-01T00:00:00Z"}}
 }
 
-func cutLine(b []byte) (line, rest []byte, ok bool) {
-	line, rest, ok = bytes.Cut(b, []byte("\n"))
-	return append(line, '\n'), rest, ok
-}
-
 func saltOf(salt string) func(map[string][]byte) {
 	return func(f map[string][]byte) {
 		i := bytes.Index(f["records.jsonl"], []byte(`"fields":[[`))

@@ -2,6 +2,7 @@ package source
 
 import (
 	"encoding/json"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,6 +55,22 @@ func (d *Detail) Scalar(name string, token []byte) {
 		d.lead(name)
 		*d = append(*d, token...)
 	}
+}
+
+// Number adds a member as a number if s is a whole one, else as [Detail.Text].
+func (d *Detail) Number(name, s string) {
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		d.lead(name)
+		*d = strconv.AppendInt(*d, n, 10)
+		return
+	}
+	d.Text(name, s)
+}
+
+// Token adds a member whose value is JSON already.
+func (d *Detail) Token(name string, v []byte) {
+	d.lead(name)
+	*d = append(*d, v...)
 }
 
 // Flag adds a member that is true, if v is.

@@ -176,7 +176,7 @@ func (a *auditEvent) describe() {
 	default:
 		a.mapAlone()
 	}
-	a.d.texts("records", a.kinds)
+	a.d.Texts("records", a.kinds)
 }
 
 // mapAlone maps records whose event came without the one that says what happened.

@@ -48,13 +48,13 @@ func (a *auditEvent) mapUser() {
 	}
 	a.from(r.said("addr"))
 	if h := r.said("hostname"); h != "" && h != r.said("addr") && h != a.Host {
-		a.d.text("hostname", h)
+		a.d.Text("hostname", h)
 	}
 	a.paint()
 	for _, name := range []string{"op", "grantors", "cwd", "terminal", "list", "old", "audit_enabled", "old-auid", "table", "family", "entries"} {
-		a.d.number(name, r.said(name))
+		a.d.Number(name, r.said(name))
 	}
-	a.d.text("text", r.text)
+	a.d.Text("text", r.text)
 }
 
 func target(kind, id string) []event.Target {
@@ -96,7 +96,7 @@ func (a *auditEvent) who(r *record) {
 			name = auid
 		}
 		a.by(name)
-		a.d.number("auid", auid)
+		a.d.Number("auid", auid)
 	} else if exe := first(r.said("exe"), r.said("comm")); exe != "" {
 		a.e.Actor = event.Actor{Type: event.ActorSystem, ID: source.Clip(exe)}
 	} else if uid := r.get("uid"); uid != "" {
@@ -152,7 +152,7 @@ func (a *auditEvent) mandatory(r *record) {
 		a.e.Outcome = event.Success
 	}
 	for _, name := range []string{"apparmor", "operation", "profile", "scontext", "tcontext", "tclass", "requested_mask", "denied_mask", "sig"} {
-		a.d.text(name, r.said(name))
+		a.d.Text(name, r.said(name))
 	}
 	a.to("file", first(r.said("path"), r.said("name")))
 }
@@ -185,12 +185,12 @@ func (a *auditEvent) mapSyscall() {
 		}
 	}
 	a.files()
-	a.d.text("exe", r.said("exe"))
-	a.d.text("key", strings.ReplaceAll(r.said("key"), "\x01", " "))
-	a.d.number("ppid", r.kernel["ppid"])
-	a.d.text("tty", r.said("tty"))
+	a.d.Text("exe", r.said("exe"))
+	a.d.Text("key", strings.ReplaceAll(r.said("key"), "\x01", " "))
+	a.d.Number("ppid", r.kernel["ppid"])
+	a.d.Text("tty", r.said("tty"))
 	if cwd, ok := a.rest["CWD"]; ok {
-		a.d.text("cwd", cwd.said("cwd"))
+		a.d.Text("cwd", cwd.said("cwd"))
 	}
 	a.paint()
 }
@@ -246,13 +246,13 @@ func (a *auditEvent) paint() {
 	if r.kind == "" {
 		r = &a.syscall
 	}
-	a.d.number("pid", r.get("pid"))
-	a.d.number("uid", r.get("uid"))
+	a.d.Number("pid", r.get("pid"))
+	a.d.Number("uid", r.get("uid"))
 	if r.kind != "SYSCALL" {
-		a.d.text("exe", r.said("exe"))
+		a.d.Text("exe", r.said("exe"))
 	}
 	if r.kind != "" && a.syscall.kind != "" && r != &a.syscall {
-		a.d.text("comm", a.syscall.said("comm"))
+		a.d.Text("comm", a.syscall.said("comm"))
 	}
 }
 

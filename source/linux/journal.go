@@ -70,13 +70,13 @@ func (j *journalEntry) believed() bool {
 
 // withClaim notes that a user wrote under a name that was not his program's.
 func withClaim(object []byte, program, uid string) []byte {
-	var d detail
+	var d source.Detail
 	if len(object) > 0 {
-		d = detail(object[:len(object)-1])
+		d = source.Detail(object[:len(object)-1])
 	}
-	d.text("claimed_program", program)
-	d.number("uid", uid)
-	return d.object()
+	d.Text("claimed_program", program)
+	d.Number("uid", uid)
+	return d.Object()
 }
 
 // mapAudit maps an audit record that journald took from the kernel itself: its

@@ -98,7 +98,7 @@ func mapEvent(raw []byte, now time.Time) (event.Event, error) {
 type line struct {
 	source.Syslog
 	e event.Event
-	d detail
+	d source.Detail
 }
 
 // mapMessage maps what a program wrote.
@@ -112,9 +112,9 @@ func mapMessage(h source.Syslog, raw []byte, now time.Time) event.Event {
 	if !l.known() {
 		l.other()
 	}
-	l.d.number("pid", l.PID)
+	l.d.Number("pid", l.PID)
 	if l.Program != "" && !strings.HasPrefix(l.e.NativeAction, l.Program) {
-		l.d.text("program", l.Program)
+		l.d.Text("program", l.Program)
 	}
 	return l.finish(now)
 }
@@ -162,7 +162,7 @@ func (l *line) unrepeat() {
 		return
 	}
 	l.Message = strings.TrimPrefix(inner[:len(inner)-1], " ")
-	l.d.number("repeated", n)
+	l.d.Number("repeated", n)
 }
 
 // other is the rule for all that the table lacks.
@@ -170,7 +170,7 @@ func (l *line) other() {
 	l.set("", event.Unknown)
 	l.e.Action, l.e.Category = "log.line", event.System
 	l.e.NativeAction = source.Clip(l.Program)
-	l.d.text("message", l.Message)
+	l.d.Text("message", l.Message)
 }
 
 // set gives the event the action of native, and by default the program as its actor.
@@ -217,18 +217,18 @@ func (l *line) from(address string) {
 		l.e.Where.IP = ip
 		return
 	}
-	l.d.text("from", address)
+	l.d.Text("from", address)
 }
 
 // finish returns the event. A time that no event may have is that of its arrival.
 func (l *line) finish(now time.Time) event.Event {
 	if y := l.e.OccurredAt.Year(); y < 1970 || y > 2261 {
-		l.d.text("time", l.e.OccurredAt.Format(time.RFC3339Nano))
+		l.d.Text("time", l.e.OccurredAt.Format(time.RFC3339Nano))
 		l.e.OccurredAt = now.UTC()
 	}
 	for _, s := range []*string{&l.e.OutcomeReason, &l.e.OutcomeCode, &l.e.Actor.Session, &l.e.RequestID} {
 		*s = source.Clip(*s)
 	}
-	l.e.Detail = l.d.object()
+	l.e.Detail = l.d.Object()
 	return l.e
 }

@@ -38,8 +38,8 @@ func (l *line) pam() bool {
 	if !l.pamSession(service, text) && !l.pamAttempt(text) && !l.pamAccount(text) {
 		return false
 	}
-	l.d.text("module", module)
-	l.d.text("service", service)
+	l.d.Text("module", module)
+	l.d.Text("service", service)
 	return true
 }
 
@@ -69,8 +69,8 @@ func (l *line) pamSession(service, text string) bool {
 		}
 	}
 	l.to("user", user)
-	l.d.number("uid", f[2])
-	l.d.number("by_uid", f[4])
+	l.d.Number("uid", f[2])
+	l.d.Number("by_uid", f[4])
 	return true
 }
 
@@ -88,7 +88,7 @@ func (l *line) pamAttempt(text string) bool {
 			l.e.OutcomeReason = "user unknown"
 			return true
 		}
-		l.d.number("attempts", f[1])
+		l.d.Number("attempts", f[1])
 	}
 	if f[1] == "authentication success" {
 		l.set("pam: authentication success", event.Success)
@@ -106,8 +106,8 @@ func (l *line) pamAttempt(text string) bool {
 	}
 	l.to("user", user)
 	l.from(f[7])
-	l.d.text("tty", f[5])
-	l.d.number("uid", f[3])
+	l.d.Text("tty", f[5])
+	l.d.Number("uid", f[3])
 	return true
 }
 
@@ -137,7 +137,7 @@ func (l *line) pamAccount(text string) bool {
 		l.by(f[1])
 		l.e.OutcomeReason = "tally " + f[3] + ", deny " + f[4]
 		l.to("user", f[1])
-		l.d.number("uid", f[2])
+		l.d.Number("uid", f[2])
 		return true
 	}
 	if f := pamLock.FindStringSubmatch(text); f != nil {

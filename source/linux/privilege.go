@@ -30,7 +30,7 @@ func (l *line) sudo() bool {
 	if text, ok := strings.CutPrefix(rest, "(command continued) "); ok {
 		l.set("sudo: (command continued)", event.Unknown)
 		l.by(user)
-		l.d.text("command", text)
+		l.d.Text("command", text)
 		return true
 	}
 	reason := ""
@@ -77,7 +77,7 @@ func (l *line) sudoVerdict(reason string) {
 func (l *line) sudoFields(rest string) {
 	padded := " ; " + rest
 	if strings.Count(padded, " ; USER=") > 1 || strings.Count(padded, " ; COMMAND=") > 1 {
-		l.d.text("text", rest)
+		l.d.Text("text", rest)
 		return
 	}
 	rest, command, _ := strings.Cut(padded, " ; COMMAND=")
@@ -87,7 +87,7 @@ func (l *line) sudoFields(rest string) {
 		case "USER":
 			as = value
 		case "TTY", "PWD", "GROUP", "TSID", "HOST":
-			l.d.text(strings.ToLower(name), value)
+			l.d.Text(strings.ToLower(name), value)
 		}
 	}
 	l.to("command", command)
@@ -127,7 +127,7 @@ func (l *line) switched(ok bool, from, to, tty string) {
 	l.set("su: to", outcome)
 	l.by(from)
 	l.to("user", to)
-	l.d.text("tty", tty)
+	l.d.Text("tty", tty)
 }
 
 // login maps sign-ins at a console.
@@ -139,7 +139,7 @@ func (l *line) login() bool {
 			l.by("root")
 		}
 		l.from(f[3])
-		l.d.text("tty", f[1])
+		l.d.Text("tty", f[1])
 		return true
 	}
 	f := loginWrong.FindStringSubmatch(l.Message)

@@ -64,7 +64,7 @@ func (l *line) shadow() bool {
 			case "reason":
 				l.e.OutcomeReason = f[i]
 			default:
-				l.d.number(name, f[i])
+				l.d.Number(name, f[i])
 			}
 		}
 		l.privileged()

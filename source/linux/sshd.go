@@ -94,9 +94,9 @@ func (l *line) sshAccepted(f []string) bool {
 	l.set("sshd: Accepted", event.Success)
 	l.by(f[2])
 	l.from(f[3])
-	l.d.number("port", f[4])
-	l.d.text("method", f[1])
-	l.d.text("credential", f[6])
+	l.d.Number("port", f[4])
+	l.d.Text("method", f[1])
+	l.d.Text("credential", f[6])
 	return true
 }
 
@@ -113,8 +113,8 @@ func (l *line) sshTried(native string, exists bool, user, from, port, method, re
 	if reason == "" && !exists {
 		l.e.OutcomeReason = "invalid user"
 	}
-	l.d.number("port", port)
-	l.d.text("method", method)
+	l.d.Number("port", port)
+	l.d.Text("method", method)
 	return true
 }
 
@@ -123,7 +123,7 @@ func (l *line) sshRefused(m string) bool {
 		l.set("sshd: ROOT LOGIN REFUSED", event.Denied)
 		l.by("root")
 		l.from(f[1])
-		l.d.number("port", f[2])
+		l.d.Number("port", f[2])
 		return true
 	}
 	if f := sshWrapped.FindStringSubmatch(m); f != nil {
@@ -152,7 +152,7 @@ func (l *line) sshSession(m string) bool {
 		l.set("sshd: Close session", event.Success)
 		l.by(f[1])
 		l.from(f[2])
-		l.d.number("port", f[3])
+		l.d.Number("port", f[3])
 		return true
 	}
 	f := sshShell.FindStringSubmatch(m)
@@ -162,8 +162,8 @@ func (l *line) sshSession(m string) bool {
 	l.set("sshd: Starting session", event.Success)
 	l.by(f[2])
 	l.from(f[3])
-	l.d.text("session", f[1])
-	l.d.number("port", f[4])
+	l.d.Text("session", f[1])
+	l.d.Number("port", f[4])
 	return true
 }
 
@@ -173,7 +173,7 @@ func (l *line) sshConnection(m string) bool {
 		l.set("sshd: Disconnected", event.Success)
 		l.by(f[1])
 		l.from(f[2])
-		l.d.number("port", f[3])
+		l.d.Number("port", f[3])
 		return true
 	}
 	if f := sshGone.FindStringSubmatch(m); f != nil {
@@ -220,6 +220,6 @@ func (l *line) sshGone(native, whose, user, from, port, reason string) bool {
 	}
 	l.from(from)
 	l.e.OutcomeReason = strings.TrimSuffix(reason, " [preauth]")
-	l.d.number("port", port)
+	l.d.Number("port", port)
 	return true
 }

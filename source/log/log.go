@@ -117,14 +117,14 @@ func (f fields) line(text string, now time.Time) (at time.Time) {
 
 // event makes the event of what was found.
 func (f fields) event(raw []byte, at, now time.Time) event.Event {
-	var d detail
+	var d source.Detail
 	e := event.Event{OccurredAt: at, Raw: raw, OutcomeReason: f.first("event.reason", "reason", "error.message", "error")}
 	if at.IsZero() {
 		e.OccurredAt = f.time(now)
 	}
 	if y := e.OccurredAt.Year(); e.OccurredAt.IsZero() || y < 1970 || y > 2261 {
 		e.OccurredAt = now.UTC()
-		d.text("occurred_at_from", "arrival")
+		d.Text("occurred_at_from", "arrival")
 	}
 	if id := f["event.id"]; len(id) >= 16 && len(id) <= event.MaxIDBytes {
 		e.ID = id
@@ -143,18 +143,18 @@ func (f fields) event(raw []byte, at, now time.Time) event.Event {
 	}
 	program := f.first("service.name", "service", "app", "application", "program", "process.name", "kubernetes.container_name", "kubernetes.container.name", "ident", "logger", "tag")
 	e.Actor = f.actor(e.Where.Host, program, &d)
-	d.text("message", f.first("message", "msg", "log", "body", "text", "short_message"))
-	d.text("level", f.first("log.level", "level", "severity", "severitytext"))
-	d.text("program", program)
+	d.Text("message", f.first("message", "msg", "log", "body", "text", "short_message"))
+	d.Text("level", f.first("log.level", "level", "severity", "severitytext"))
+	d.Text("program", program)
 	for _, name := range []string{"kubernetes.namespace_name", "kubernetes.namespace", "kubernetes.pod_name", "kubernetes.pod.name", "hec.source", "hec.sourcetype", "hec.index", "scope.name"} {
-		d.text(strings.ReplaceAll(name, ".", "_"), f[name])
+		d.Text(strings.ReplaceAll(name, ".", "_"), f[name])
 	}
-	e.Detail = d.object()
+	e.Detail = d.Object()
 	return e
 }
 
 // where reads where it came from and where it arrived.
-func (f fields) where(d *detail) event.Where {
+func (f fields) where(d *source.Detail) event.Where {
 	w := event.Where{
 		UserAgent: f.first("user_agent.original", "user_agent", "useragent", "http.user_agent"),
 		Host:      f.first("host.name", "hostname", "host.hostname", "host", "kubernetes.host", "kubernetes.node_name", "kubernetes.node.name"),
@@ -163,13 +163,13 @@ func (f fields) where(d *detail) event.Where {
 	}
 	from := f.first("source.ip", "client.ip", "client.address", "source.address", "client_ip", "clientip", "source_ip", "sourceip", "src_ip", "remote_ip", "remote_addr", "remoteaddress", "remoteaddr", "addr.remote", "ip", "ip_address", "ipaddress")
 	if w.IP = address(from); w.IP == "" {
-		d.text("from", from)
+		d.Text("from", from)
 	}
 	return w
 }
 
 // actor is who a field names as the user, or the program.
-func (f fields) actor(host, program string, d *detail) event.Actor {
+func (f fields) actor(host, program string, d *source.Detail) event.Actor {
 	a := event.Actor{
 		Type:    event.User,
 		ID:      f.someone("user.id", "usr.id", "userid", "user_id", "enduser.id", "actor.id", "actor_id"),
@@ -179,7 +179,7 @@ func (f fields) actor(host, program string, d *detail) event.Actor {
 		Session: f.first("session.id", "sessionid", "session_id"),
 	}
 	if a.Email != "" && !event.ValidEmail(a.Email) {
-		d.text("user_email", a.Email)
+		d.Text("user_email", a.Email)
 		if a.Name == "" {
 			a.Name = a.Email
 		}

@@ -19,7 +19,7 @@ type builder struct {
 	in  *input
 	now time.Time
 	e   event.Event
-	d   detail
+	d   source.Detail
 }
 
 func (b *builder) event() (event.Event, error) {
@@ -127,7 +127,7 @@ func (b *builder) address(s string) {
 		b.e.Where.IP = a.Unmap().String()
 		return
 	}
-	b.d.text("from", s)
+	b.d.Text("from", s)
 }
 
 // outcome follows the table, or takes one of the four words.
@@ -155,7 +155,7 @@ func (b *builder) outcome(s string) {
 func (b *builder) actor() {
 	a := &b.e.Actor
 	if a.Email != "" && !event.ValidEmail(a.Email) {
-		b.d.text("actor_email", a.Email)
+		b.d.Text("actor_email", a.Email)
 		a.Email = ""
 	}
 	if a.ID == "" {
@@ -166,7 +166,7 @@ func (b *builder) actor() {
 	case "":
 		a.Type = event.User
 	default:
-		b.d.text("actor_type", string(a.Type))
+		b.d.Text("actor_type", string(a.Type))
 		a.Type = event.User
 	}
 	if a.ID == "" && a.Name != "" && a.Type != event.Anonymous {
@@ -239,16 +239,16 @@ func (b *builder) targets() error {
 func (b *builder) details() error {
 	for _, f := range b.m.details {
 		if token := f.from.token(b.in); token != nil {
-			b.d.token(f.name, token)
+			b.d.Token(f.name, token)
 			continue
 		}
 		v, err := f.from.text(b.in)
 		if err != nil {
 			return fmt.Errorf("detail: %s: %w", f.name, err)
 		}
-		b.d.text(f.name, v)
+		b.d.Text(f.name, v)
 	}
-	b.e.Detail = b.d.object()
+	b.e.Detail = b.d.Object()
 	return nil
 }
 

@@ -48,8 +48,8 @@ func (m *mapping) describe() {
 func (m *mapping) other() {
 	m.e.Action, m.e.Category, m.e.Outcome = "log.line", event.System, event.Unknown
 	m.e.NativeAction = m.severity
-	m.d.text("message", m.message)
-	m.d.text("context", m.context)
+	m.d.Text("message", m.message)
+	m.d.Text("context", m.context)
 }
 
 // inSession maps the beginning and end of sessions. Who it is stands in a column of
@@ -64,7 +64,7 @@ func (m *mapping) inSession() bool {
 		if event.ValidIP(f[1]) {
 			m.e.Where.IP = f[1]
 		} else if m.from == "" {
-			m.d.text("from", f[1])
+			m.d.Text("from", f[1])
 		}
 		if m.port == "" {
 			m.port = f[2]
@@ -72,8 +72,8 @@ func (m *mapping) inSession() bool {
 	case authenticated.MatchString(m.message):
 		f := authenticated.FindStringSubmatch(m.message)
 		m.set("connection authenticated", event.Success)
-		m.d.text("identity", f[1])
-		m.d.text("method", f[2])
+		m.d.Text("identity", f[1])
+		m.d.Text("method", f[2])
 		m.named()
 	case authorized.MatchString(m.message):
 		m.set("connection authorized", event.Success)
@@ -84,7 +84,7 @@ func (m *mapping) inSession() bool {
 	default:
 		return false
 	}
-	m.d.text("message", m.message)
+	m.d.Text("message", m.message)
 	return true
 }
 
@@ -106,7 +106,7 @@ func (m *mapping) server() bool {
 	if f := parameter.FindStringSubmatch(m.message); f != nil {
 		m.set("parameter changed", event.Success)
 		m.e.Targets = []event.Target{{Type: "parameter", ID: source.Clip(f[1])}}
-		m.d.text("message", m.message)
+		m.d.Text("message", m.message)
 		return true
 	}
 	for _, begin := range []struct{ message, native string }{
@@ -119,7 +119,7 @@ func (m *mapping) server() bool {
 	} {
 		if strings.HasPrefix(m.message, begin.message) {
 			m.set(begin.native, event.Success)
-			m.d.text("message", m.message)
+			m.d.Text("message", m.message)
 			return true
 		}
 	}
@@ -165,13 +165,13 @@ func (m *mapping) audit() bool {
 	}
 	m.statement("AUDIT ", c[3], c[4], c[5], c[6], c[7])
 	if !whole && c[7] == "" {
-		m.d.text("message", m.message)
+		m.d.Text("message", m.message)
 	}
 	m.e.Outcome = event.Success
-	m.d.text("audit_type", c[0])
-	m.d.text("class", c[3])
-	m.d.number("statement_id", c[1])
-	m.d.number("substatement_id", c[2])
+	m.d.Text("audit_type", c[0])
+	m.d.Text("class", c[3])
+	m.d.Number("statement_id", c[1])
+	m.d.Number("substatement_id", c[2])
 	if m.session != "" {
 		m.e.RequestID = source.Clip(m.session + "/" + c[1])
 	}
@@ -188,7 +188,7 @@ func (m *mapping) failed() {
 	if m.severity != "ERROR" || m.query == "" && m.tag == "" {
 		m.e.Action, m.e.Category, m.e.Outcome = "database.error", event.System, event.Failure
 		m.e.NativeAction = m.severity
-		m.d.text("detail", m.detail)
+		m.d.Text("detail", m.detail)
 		return
 	}
 	word := command1(m.query)
@@ -203,7 +203,7 @@ func (m *mapping) failed() {
 	if f := permission.FindStringSubmatch(m.message); f != nil && len(m.e.Targets) == 0 {
 		m.e.Targets = []event.Target{{Type: f[1], ID: source.Clip(f[2])}}
 	}
-	m.d.text("detail", m.detail)
+	m.d.Text("detail", m.detail)
 }
 
 // isSignIn reports whether a FATAL ended an attempt to sign in.
@@ -238,5 +238,5 @@ func (m *mapping) signInFailed() {
 	if missing.MatchString(m.message) || missingDetail.MatchString(m.detail) {
 		m.e.Actor = event.Actor{Type: event.Anonymous, Name: name, Session: m.e.Actor.Session}
 	}
-	m.d.text("detail", m.detail)
+	m.d.Text("detail", m.detail)
 }

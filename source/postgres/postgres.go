@@ -108,7 +108,7 @@ func mapEvent(raw []byte, now time.Time) (event.Event, error) {
 	m := &mapping{entry: e}
 	m.e.OccurredAt, m.e.Raw = at, raw
 	if !exact {
-		m.d.text("time", e.time)
+		m.d.Text("time", e.time)
 	}
 	m.base()
 	m.describe()
@@ -156,7 +156,7 @@ func read(raw []byte, now time.Time) (entry, error) {
 type mapping struct {
 	entry
 	e event.Event
-	d detail
+	d source.Detail
 }
 
 // base fills in what all entries have in common.
@@ -183,19 +183,19 @@ func (m *mapping) base() {
 	if event.ValidIP(m.from) {
 		m.e.Where.IP = m.from
 	} else if !m.doubtful {
-		m.d.text("from", m.from)
+		m.d.Text("from", m.from)
 	}
 }
 
 // finish writes detail and makes all strings acceptable.
 func (m *mapping) finish() {
 	if m.database != "[unknown]" && !m.doubtful {
-		m.d.text("database", m.database)
+		m.d.Text("database", m.database)
 	}
-	m.d.number("pid", m.pid)
-	m.d.number("port", m.port)
-	m.d.text("severity", m.severity)
-	m.e.Detail = m.d.object()
+	m.d.Number("pid", m.pid)
+	m.d.Number("port", m.port)
+	m.d.Text("severity", m.severity)
+	m.e.Detail = m.d.Object()
 	for _, s := range []*string{&m.e.ID, &m.e.Actor.Session, &m.e.Where.UserAgent, &m.e.Where.Host, &m.e.OutcomeReason, &m.e.OutcomeCode, &m.e.NativeAction} {
 		*s = source.Clip(*s)
 	}

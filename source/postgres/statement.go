@@ -37,17 +37,17 @@ func (m *mapping) statement(prefix, class, word, objectType, object, sql string)
 		}
 	case "SET":
 		m.setRole(sql)
-	default:
-		if kind, name := objectOf(word, sql); len(m.e.Targets) == 0 && name != "" {
-			m.to(kind, name)
-		}
 	case "EXECUTE":
 		if outside[object[strings.LastIndexByte(object, '.')+1:]] {
 			m.e.Category = event.Privileged
 		}
+	default:
+		if kind, name := objectOf(word, sql); len(m.e.Targets) == 0 && name != "" {
+			m.to(kind, name)
+		}
 	}
 	if !secret(sql) {
-		m.d.text("statement", sql)
+		m.d.Text("statement", sql)
 	}
 }
 
