@@ -111,6 +111,16 @@ func (c *Config) setDefaults() {
 }
 
 func (s *Server) open(ctx context.Context) (err error) {
+	// What can be wrong with the configuration is said before anything is made.
+	if s.policy, err = s.cfg.policy(); err != nil {
+		return err
+	}
+	if s.kinds, err = s.cfg.Kinds(); err != nil {
+		return err
+	}
+	if err := checkSources(s.cfg.Sources); err != nil {
+		return err
+	}
 	// The index follows the trail, and the trail tells it what it appends: so
 	// the one is told of the other when both are there.
 	var follower atomic.Pointer[index.Index]
@@ -136,12 +146,6 @@ func (s *Server) open(ctx context.Context) (err error) {
 	s.close = append(s.close, s.index.Close)
 	follower.Store(s.index)
 
-	if s.policy, err = s.cfg.policy(); err != nil {
-		return err
-	}
-	if s.kinds, err = s.cfg.kinds(); err != nil {
-		return err
-	}
 	s.intake = intake.New(intake.Config{Trail: s.trail, Kinds: s.kinds, Redact: s.policy.Apply})
 	s.api, err = api.New(api.Config{
 		Trail: s.trail, Index: s.index, Book: s.book, Intake: s.intake,
@@ -185,8 +189,9 @@ func (c *Config) policy() (*redact.Policy, error) {
 	return p, nil
 }
 
-// kinds returns those that are known, with those that mapping files make.
-func (c *Config) kinds() ([]source.Kind, error) {
+// Kinds returns the kinds of source that are known, with those that the mapping
+// files make.
+func (c *Config) Kinds() ([]source.Kind, error) {
 	kinds := slices.Clone(all.Kinds)
 	for _, name := range c.Mappings {
 		text, err := os.ReadFile(name)

@@ -69,9 +69,6 @@ func when(t time.Time) *time.Time {
 func (s *Server) openWays() (err error) {
 	w := &ways{server: s, intake: s.intake, kinds: s.kinds, bodies: body.New(0), secrets: &poll.Secrets{}}
 	s.ways = w
-	if err := checkSources(s.cfg.Sources); err != nil {
-		return err
-	}
 	for i := range s.cfg.Sources {
 		c := &s.cfg.Sources[i]
 		for _, add := range []func(*Source) error{w.addPull, w.addBucket, w.addDigests, w.addSyslog, w.addFiles, w.addWebhook} {

@@ -16,7 +16,6 @@ import (
 	"example.com/evident/client"
 	"example.com/evident/event"
 	"example.com/evident/source"
-	"example.com/evident/source/all"
 )
 
 func newImportCommand(g *global) *cobra.Command {
@@ -41,14 +40,19 @@ begin with a dot are passed over.` + fmt.Sprintf(exitHelp, "a file could not be 
 			if err := checkSourceFlag(name); err != nil {
 				return err
 			}
+			kind, err := g.kindOf(name)
+			if err != nil {
+				return err
+			}
 			return g.withNewTrail(cmd.Context(), func(c *client.Client) error {
 				c.Retries = 5 // a server that is full for a moment does not end a long import
-				im := newImporter(g, c, name)
+				im := newImporter(g, c, name, kind)
 				return im.run(cmd.Context(), args)
 			})
 		},
 	}
 	g.trailFlags(cmd)
+	g.configFlag(cmd)
 	cmd.Flags().StringVar(&name, "source", "", "whose events: aws.cloudtrail/prod, app/billing")
 	cmd.RegisterFlagCompletionFunc("source", completeSource)
 	return cmd
@@ -102,8 +106,8 @@ type importer struct {
 // maxShown is how many refusals people are shown. Programs get all.
 const maxShown = 20
 
-func newImporter(g *global, c *client.Client, name string) *importer {
-	return &importer{g: g, client: c, source: name, kind: all.Of(name), start: time.Now(), next: &batch{}}
+func newImporter(g *global, c *client.Client, name string, kind source.Kind) *importer {
+	return &importer{g: g, client: c, source: name, kind: kind, start: time.Now(), next: &batch{}}
 }
 
 func (im *importer) run(ctx context.Context, args []string) error {

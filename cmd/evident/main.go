@@ -30,10 +30,10 @@ const exitHelp = "\n\nExit status: 0 yes, 1 no (%s), 2 could not run."
 
 // global holds what every command shares.
 type global struct {
-	data, server, keyFile string
-	json                  bool
-	in                    io.Reader
-	out, err              io.Writer
+	data, server, keyFile, config string
+	json                          bool
+	in                            io.Reader
+	out, err                      io.Writer
 }
 
 // errNo is the answer no of a command that has said why already.

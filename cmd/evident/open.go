@@ -14,10 +14,13 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"example.com/evident/client"
 	"example.com/evident/event"
 	"example.com/evident/server"
+	"example.com/evident/source"
+	"example.com/evident/source/all"
 )
 
 // version is what this program calls itself in packs and answers.
@@ -61,7 +64,11 @@ func (g *global) withNewTrail(ctx context.Context, f func(*client.Client) error)
 		return errors.New("say which trail: --data DIR or --server URL")
 	}
 	_, missing := os.Stat(filepath.Join(g.data, "keys.txt"))
-	s, err := server.Open(ctx, server.Config{Dir: g.data, Owner: owner(), Version: version()})
+	c, err := g.configured()
+	if err != nil {
+		return err
+	}
+	s, err := server.Open(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -70,6 +77,49 @@ func (g *global) withNewTrail(ctx context.Context, f func(*client.Client) error)
 		g.say("A new trail was made in %s; hand out %s to whoever is to verify it.", g.data, filepath.Join(g.data, "keys.txt"))
 	}
 	return f(inProcess(s))
+}
+
+// configured returns the configuration of a server that is this command itself:
+// of the file that --config names, what says how events are read and masked.
+func (g *global) configured() (server.Config, error) {
+	c := server.Config{Dir: g.data, Owner: owner(), Version: version()}
+	if g.config == "" {
+		return c, nil
+	}
+	var file server.Config
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	serverFlags(flags, &global{}, &file)
+	if err := readConfig(g.config, flags, serveOptions, &file); err != nil {
+		return c, err
+	}
+	c.Redaction, c.RedactionKey, c.Mappings = file.Redaction, file.RedactionKey, file.Mappings
+	return c, nil
+}
+
+// configFlag gives a command that stores events the flag that says how a server
+// would read and mask them.
+func (g *global) configFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&g.config, "config", "", "the server's file (evident serve --config): its redaction and mappings hold for --data, too")
+	cmd.MarkFlagFilename("config", "yaml", "yml")
+}
+
+// kindOf returns the kind of the source called name, also one of a mapping file.
+func (g *global) kindOf(name string) (source.Kind, error) {
+	c, err := g.configured()
+	if err != nil {
+		return source.Kind{}, err
+	}
+	kinds, err := c.Kinds()
+	if err != nil {
+		return source.Kind{}, err
+	}
+	kind, _, _ := strings.Cut(name, "/")
+	for _, k := range kinds {
+		if k.Name == kind {
+			return k, nil
+		}
+	}
+	return all.Of(name), nil
 }
 
 // inProcess returns a client that asks s without a network: the same handlers,

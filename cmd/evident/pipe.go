@@ -31,6 +31,7 @@ can; meanwhile the other program waits. The end comes when all lines are durable
 		},
 	}
 	g.trailFlags(cmd)
+	g.configFlag(cmd)
 	cmd.Flags().StringVar(&name, "source", "", "source of the lines: KIND/NAME")
 	cmd.MarkFlagRequired("source")
 	cmd.RegisterFlagCompletionFunc("source", completeSource)

@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"example.com/evident/server"
 )
@@ -63,10 +64,17 @@ listened for; docs/connectors.md says how:
 			return s.Run(cmd.Context(), func(addr net.Addr) { g.serving(address(&c, addr), s.Trail().Origin()) })
 		},
 	}
-	f := cmd.Flags()
+	serverFlags(cmd.Flags(), g, &c)
+	cmd.Flags().StringVar(&config, "config", "", "YAML file with the same names as these flags, and sources and mappings (docs/connectors.md)")
+	cmd.MarkFlagDirname("data")
+	cmd.MarkFlagFilename("config", "yaml", "yml")
+	return cmd
+}
+
+// serverFlags are the options of a server that are flags.
+func serverFlags(f *pflag.FlagSet, g *global, c *server.Config) {
 	f.StringVar(&g.data, "data", "", "data directory")
 	f.StringVar(&c.Listen, "listen", defaultListen, "address to serve at")
-	f.StringVar(&config, "config", "", "YAML file with the same names as these flags")
 	f.StringVar(&c.TLSCert, "tls-cert", "", "file with the certificate, PEM")
 	f.StringVar(&c.TLSKey, "tls-key", "", "file with its private key, PEM")
 	f.BoolVar(&c.BehindProxy, "behind-proxy", false, "a proxy in front speaks TLS")
@@ -74,9 +82,6 @@ listened for; docs/connectors.md says how:
 	f.StringVar(&c.Redaction, "redaction", "", "file with the policy of what is masked (docs/redaction.md); the built-in rules if empty")
 	f.StringVar(&c.RedactionKey, "redaction-key", "", "file with the key that tokens are made with")
 	f.StringVar(&c.Origin, "origin", "", "name of a trail that is made now, such as evident.example.com; its keys carry it for ever")
-	cmd.MarkFlagDirname("data")
-	cmd.MarkFlagFilename("config", "yaml", "yml")
-	return cmd
 }
 
 // log is where a server says what happens to it: standard error.
