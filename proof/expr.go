@@ -71,12 +71,12 @@ func (e *Expr) validate(depth int, nodes *int) error {
 	if *nodes++; depth > 32 || *nodes > 512 {
 		return errors.New("check expression: deeper than 32 or more than 512 nodes")
 	}
-	ok := true
+	ok := len(e.Value) <= 4096
 	switch e.Op {
 	case "all", "any", "not":
 		ok = len(e.Fields) == 0 && e.Value == "" && (e.Op != "not" || len(e.Args) == 1)
 	case "is":
-		ok = len(e.Fields) > 0
+		ok = ok && len(e.Fields) > 0
 	case "cidr":
 		_, err := netip.ParsePrefix(e.Value)
 		ok = len(e.Fields) > 0 && err == nil
@@ -85,7 +85,7 @@ func (e *Expr) validate(depth int, nodes *int) error {
 		ok = len(e.Fields) == 1 && (e.Fields[0] == "at" || e.Fields[0] == "/occurred_at") && err == nil
 	case "text":
 		word, _, _ := e.word()
-		ok = len(e.Fields) == 0 && word != ""
+		ok = ok && len(e.Fields) == 0 && word != ""
 	default:
 		ok = false
 	}

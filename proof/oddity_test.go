@@ -68,6 +68,12 @@ var oddities = []damage{
 	{"a signature of a name with a control", "pack.note: is not well formed", onNote(func(*signer) string { return "— a\x01b AAAAAAAA\n" })},
 	{"a note too long", "pack.note: is not well formed", onNote(func(*signer) string { return "— a " + strings.Repeat("A", 1<<20) + "\n" })},
 
+	{"a pattern too long", "pack.json: is not well formed", func(p *plan) {
+		p.filter = obj{"text", "x", "expr", obj{"op", "is", "fields", []string{"/actor/id"}, "value", strings.Repeat("*a", 2049)}}
+	}},
+	{"a phrase too long", "pack.json: is not well formed", func(p *plan) {
+		p.filter = obj{"text", "x", "expr", obj{"op", "text", "value", strings.Repeat("a", 4097)}}
+	}},
 	{"a wrong root behind another spelling", "manifests.jsonl: does not fit", func(p *plan) {
 		p.manifest = func(i int, m obj) {
 			if i == 1 {

@@ -279,7 +279,7 @@ def leaf_hash(line, prev):
 #
 # A body is JSON text, cut into fields. Each field has a fingerprint (a commitment) of its own, made with a random
 # salt, so that one field can be withheld and the others are still proven.
-MAX_BODY, MAX_FIELDS, MAX_DEPTH, MAX_POINTER, MAX_POINTERS = 24 << 20, 4096, 16, 4096, 1 << 20
+MAX_BODY, MAX_FIELDS, MAX_DEPTH, MAX_POINTER, MAX_POINTERS, MAX_VALUE = 24 << 20, 4096, 16, 4096, 1 << 20, 4096
 SPACE = re.compile(r"[ \t\n\r]*").match
 PLAIN_STRING = re.compile(r'"([^"\\\x00-\x1f]*)"').match
 SCALAR = r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null"
@@ -618,6 +618,7 @@ class Clause:
 
     def __init__(self, op, fields, value, where):
         self.op, text = op, value.encode("utf-8").lower()
+        must(len(text) <= MAX_VALUE, where)
         self.in_header = [IN_HEADER[f] for f in fields if f in IN_HEADER]
         self.in_body = [f for f in fields if f not in IN_HEADER]
         self.starred = [f.split("/") for f in self.in_body if "*" in f.split("/")]
