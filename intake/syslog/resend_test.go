@@ -108,9 +108,7 @@ func TestResend(t *testing.T) {
 	c.log("<13>b", "<13>x", "<13>c", "<13>d", "<13>c")
 	want = append(want, "<13>d", "<13>c")
 	r.want(want...)
-	if got := r.l.Counts().Resent; got != 3 {
-		t.Errorf("%d lines were sent again, not 3", got)
-	}
+	r.until("three lines were sent again", func(c syslog.Counts) bool { return c.Resent == 3 })
 
 	// The same to a server that knows only the trail.
 	r.stop()
