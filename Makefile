@@ -3,7 +3,7 @@
 RACE = ./trail ./intake/... ./index ./web/... ./server ./client
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: build demo test test-short lint bench fuzz deps
+.PHONY: build demo test soak test-short lint bench fuzz deps
 
 build: ## both programs, in bin/
 	go build -trimpath -o bin/evident ./cmd/evident
@@ -19,6 +19,9 @@ test: deps ## everything, with the race detector where there is concurrency
 	go test ./trail ./index ./web/... ./server
 	cd web/tlog/fsck && go test ./...
 	cd bench && go vet ./... && go test -short ./...
+
+soak: deps ## senders and servers killed again and again: rsyslog, OpenTelemetry's SDK
+	go test -count=1 ./intake/...
 
 test-short: ## what takes seconds
 	go test -short ./...
