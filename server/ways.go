@@ -41,7 +41,6 @@ import (
 type ways struct {
 	server  *Server
 	intake  *intake.Intake
-	kinds   []source.Kind
 	bodies  *body.Reader
 	secrets *poll.Secrets
 	run     []func(ctx context.Context) error
@@ -67,7 +66,7 @@ func when(t time.Time) *time.Time {
 }
 
 func (s *Server) openWays() (err error) {
-	w := &ways{server: s, intake: s.intake, kinds: s.kinds, bodies: body.New(0), secrets: &poll.Secrets{}}
+	w := &ways{server: s, intake: s.intake, bodies: body.New(0), secrets: &poll.Secrets{}}
 	s.ways = w
 	for i := range s.cfg.Sources {
 		c := &s.cfg.Sources[i]
@@ -168,15 +167,7 @@ func (w *ways) cursor(source, stream string) (state.Cursor, bool) {
 }
 
 // kindOf returns the kind of a source.
-func (w *ways) kindOf(c *Source) source.Kind {
-	name, _, _ := strings.Cut(c.Name, "/")
-	for _, k := range w.kinds {
-		if k.Name == name {
-			return k
-		}
-	}
-	return all.Of(c.Name)
-}
+func (w *ways) kindOf(c *Source) source.Kind { return all.Among(w.server.kinds, c.Name) }
 
 func (w *ways) addFiles(c *Source) error {
 	if c.Files == nil {

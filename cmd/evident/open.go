@@ -113,13 +113,7 @@ func (g *global) kindOf(name string) (source.Kind, error) {
 	if err != nil {
 		return source.Kind{}, err
 	}
-	kind, _, _ := strings.Cut(name, "/")
-	for _, k := range kinds {
-		if k.Name == kind {
-			return k, nil
-		}
-	}
-	return all.Of(name), nil
+	return all.Among(kinds, name), nil
 }
 
 // inProcess returns a client that asks s without a network: the same handlers,

@@ -50,8 +50,10 @@ var Kinds = []source.Kind{
 }
 
 // Lookup returns the kind called name.
-func Lookup(name string) (source.Kind, bool) {
-	for _, k := range Kinds {
+func Lookup(name string) (source.Kind, bool) { return lookup(Kinds, name) }
+
+func lookup(kinds []source.Kind, name string) (source.Kind, bool) {
+	for _, k := range kinds {
 		if k.Name == name {
 			return k, true
 		}
@@ -61,9 +63,12 @@ func Lookup(name string) (source.Kind, bool) {
 
 // Of returns the kind of the source called name: that whose name stands before
 // the slash. Any other source sends events in the schema, as app/billing does.
-func Of(name string) source.Kind {
+func Of(name string) source.Kind { return Among(Kinds, name) }
+
+// Among is Of for a server that knows other kinds, too.
+func Among(kinds []source.Kind, name string) source.Kind {
 	kind, _, _ := strings.Cut(name, "/")
-	if k, ok := Lookup(kind); ok {
+	if k, ok := lookup(kinds, kind); ok {
 		return k
 	}
 	return json.Kind

@@ -26,7 +26,7 @@ func (r *record) lookup(service string) source.Action {
 	case a.Category == event.Authentication:
 	case r.identity.kind == "Root":
 		a.Category = event.Privileged
-	case a.Action == "policy.attach" && administrator(member(r.parameters, "policyArn")):
+	case a.Action == "policy.attach" && administrator(source.MemberText(r.parameters, "policyArn")):
 		a.Category = event.Privileged
 	}
 	return a

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"example.com/evident/event"
+	"example.com/evident/source"
 )
 
 // hidden is CloudTrail's user name of a failed sign-in whose user does not exist:
@@ -108,7 +109,7 @@ func (r *record) mfa() *bool {
 	native := id.kind == "IAMUser" || id.kind == "Root"
 	answer := id.mfa
 	if r.eventName == "ConsoleLogin" {
-		switch member(r.additional, "MFAUsed") {
+		switch source.MemberText(r.additional, "MFAUsed") {
 		case "Yes":
 			answer = "true"
 		case "No":

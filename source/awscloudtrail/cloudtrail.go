@@ -157,22 +157,12 @@ func (r *record) outcome() event.Outcome {
 	case code != "":
 		return event.Failure
 	}
-	verdict := member(r.response, r.eventName)
+	verdict := source.MemberText(r.response, r.eventName)
 	if verdict == "" {
-		verdict = member(r.service, r.eventName)
+		verdict = source.MemberText(r.service, r.eventName)
 	}
 	if verdict == "Failure" || verdict == "Failed" || r.errorMessage != "" && verdict != "Success" {
 		return event.Failure
 	}
 	return event.Success
-}
-
-// member returns the text of a member of an object, or "".
-func member(object []byte, name string) string {
-	for n, v := range source.Members(object) {
-		if n == name {
-			return source.Text(v)
-		}
-	}
-	return ""
 }

@@ -111,7 +111,7 @@ func (id *identity) read(object []byte) {
 		case "identityProvider":
 			id.provider = source.Text(v)
 		case "onBehalfOf":
-			id.onBehalfOf = member(v, "userId")
+			id.onBehalfOf = source.MemberText(v, "userId")
 		case "sessionContext":
 			id.readSession(v)
 		}
@@ -122,7 +122,7 @@ func (id *identity) readSession(object []byte) {
 	for name, v := range source.Members(object) {
 		switch name {
 		case "attributes":
-			id.mfa = member(v, "mfaAuthenticated")
+			id.mfa = source.MemberText(v, "mfaAuthenticated")
 		case "sourceIdentity":
 			id.sourceIdentity = source.Text(v)
 		case "sessionIssuer":
@@ -136,7 +136,7 @@ func (id *identity) readSession(object []byte) {
 			}
 		case "webIdFederationData":
 			if id.provider == "" {
-				id.provider = member(v, "federatedProvider")
+				id.provider = source.MemberText(v, "federatedProvider")
 			}
 		}
 	}

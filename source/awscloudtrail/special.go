@@ -26,7 +26,7 @@ func (r *record) mapInsight(raw []byte) (event.Event, error) {
 	i := r.insight
 	e.Actor = event.Actor{Type: event.Service, ID: cloudtrail}
 	e.Category, e.Outcome = event.System, event.Unknown
-	switch member(i, "state") {
+	switch source.MemberText(i, "state") {
 	case "Start":
 		e.Action = "insight.start"
 	case "End":
@@ -34,19 +34,19 @@ func (r *record) mapInsight(raw []byte) (event.Event, error) {
 	default:
 		e.Action = "insight.report"
 	}
-	e.NativeAction = "cloudtrail:" + first(member(i, "insightType"), "Insight")
-	service, _, _ := strings.Cut(member(i, "eventSource"), ".")
-	if call := service + ":" + member(i, "eventName"); call != ":" {
+	e.NativeAction = "cloudtrail:" + first(source.MemberText(i, "insightType"), "Insight")
+	service, _, _ := strings.Cut(source.MemberText(i, "eventSource"), ".")
+	if call := service + ":" + source.MemberText(i, "eventName"); call != ":" {
 		e.Targets = []event.Target{{Type: "api", ID: call}}
 	}
 	statistics := value(value(i, "insightContext"), "statistics")
-	var d detail
-	d.text("event_type", r.eventType)
-	d.text("shared_event_id", r.sharedEventID)
-	d.text("error_code", member(i, "errorCode"))
-	d.number("baseline_average", value(value(statistics, "baseline"), "average"))
-	d.number("insight_average", value(value(statistics, "insight"), "average"))
-	e.Detail = d.object()
+	var d source.Detail
+	d.Text("event_type", r.eventType)
+	d.Text("shared_event_id", r.sharedEventID)
+	d.Text("error_code", source.MemberText(i, "errorCode"))
+	number(&d, "baseline_average", value(value(statistics, "baseline"), "average"))
+	number(&d, "insight_average", value(value(statistics, "insight"), "average"))
+	e.Detail = d.Object()
 	return e, nil
 }
 
@@ -66,11 +66,11 @@ func (r *record) mapDigest(raw []byte) (event.Event, error) {
 		files++
 	}
 	object := g.bucket + "/" + g.object
-	var d detail
-	d.text("start", g.start)
-	d.text("end", g.end)
-	d.text("previous", g.previous)
-	d.token("log_files", strconv.AppendInt(nil, int64(files), 10))
+	var d source.Detail
+	d.Text("start", g.start)
+	d.Text("end", g.end)
+	d.Text("previous", g.previous)
+	d.Token("log_files", strconv.AppendInt(nil, int64(files), 10))
 	return event.Event{
 		ID:           "digest/" + object[max(0, len(object)-event.MaxIDBytes+len("digest/")):],
 		OccurredAt:   at,
@@ -81,7 +81,7 @@ func (r *record) mapDigest(raw []byte) (event.Event, error) {
 		Targets:      []event.Target{{Type: "AWS::S3::Object", ID: "arn:aws:s3:::" + object}},
 		Outcome:      event.Success,
 		Where:        event.Where{Account: g.account},
-		Detail:       d.object(),
+		Detail:       d.Object(),
 		Raw:          raw,
 	}, nil
 }
