@@ -322,3 +322,47 @@ func TestASecondSealingIsFound(t *testing.T) {
 		}
 	}
 }
+
+// TestSealingsStandInTheSegmentAfter holds manifests against records of sealing
+// that stand elsewhere, or name another manifest.
+func TestSealingsStandInTheSegmentAfter(t *testing.T) {
+	manifests := []Manifest{
+		{proof.Manifest{Segment: 0, First: 0, Until: 10}, []byte("zero")},
+		{proof.Manifest{Segment: 1, First: 10, Until: 20}, []byte("one")},
+		{proof.Manifest{Segment: 2, First: 20, Until: 30}, []byte("two")},
+	}
+	at := func(segment int, seq uint64) sealing {
+		return sealing{proof.HashManifest(manifests[segment].Bytes).String(), seq}
+	}
+	f := func(want string, seals ...sealing) {
+		t.Helper()
+		c := &checker{seal: map[uint64]sealing{}}
+		for i, s := range seals {
+			c.seal[uint64(i)] = s
+		}
+		err := c.checkSeals(manifests)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%v: %v, want %q", seals, err, want)
+		}
+	}
+	f("", at(0, 10), at(1, 29), at(2, 500))
+	f("", at(0, 19), at(1, 20)) // the newest may not be recorded yet
+	f("in the segment after it", at(0, 9), at(1, 20), at(2, 30))
+	f("in the segment after it", at(0, 20), at(1, 20), at(2, 30))
+	f("in the segment after it", at(0, 10), at(1, 30), at(2, 30))
+	f("in the segment after it", at(0, 10), at(1, 20), at(2, 29))
+	f("is not the manifest", at(0, 10), at(2, 20), at(2, 30))
+	f("is not the manifest", at(0, 10))
+	f("does not exist", at(0, 10), at(1, 20), at(2, 30), at(2, 31))
+}
+
+func TestIDsThatStandTwice(t *testing.T) {
+	c := &checker{ids: [][16]byte{{3}, {1}, {2}}}
+	if err := c.checkIDs(); err != nil {
+		t.Error(err)
+	}
+	c.ids = append(c.ids, [16]byte{1})
+	if err := c.checkIDs(); err == nil || !strings.Contains(err.Error(), "two records have the id 01") {
+		t.Errorf("got %v", err)
+	}
+}
