@@ -556,9 +556,9 @@ var damages = []damage{
 func forgedSeal(source, action, id string, of, segment int) func(p *plan) {
 	return func(p *plan) {
 		var manifests []byte
-		own := []int{3, 7, 10}[of]
+		own := []int{3, 7, 10}
 		p.header = func(seq int, h *proof.Header) {
-			if seq == own {
+			if slices.Contains(own[of:], seq) {
 				h.ID[0]++ // no id stands twice
 			}
 		}
@@ -566,15 +566,18 @@ func forgedSeal(source, action, id string, of, segment int) func(p *plan) {
 		good.signer, good.header = p.signer, p.header
 		good.lines = func(f map[string][]byte) { manifests = f["manifests.jsonl"] }
 		good.build(nil2{})
-		sum := sha256.Sum256([]byte(strings.Split(string(manifests), "\n")[of]))
-		last := &p.records[14]
-		last.source, last.action, last.id, p.shown = source, action, id, map[int]int{of: 14}
-		last.detail = fmt.Sprintf(`{"segment":%d,"manifest":"%x"}`, segment, sum)
-		if of < 2 { // in the order of their numbers
-			p.lines = func(f map[string][]byte) {
-				l := bytes.SplitAfter(f["seals.jsonl"], []byte("\n"))
-				f["seals.jsonl"] = bytes.Join(l[:of+1], nil)
-			}
+		seal := func(seq, segment, says int, id string) {
+			r := &p.records[seq]
+			r.id, p.shown[segment] = id, seq
+			r.detail = fmt.Sprintf(`{"segment":%d,"manifest":"%x"}`, says, sha256.Sum256([]byte(strings.Split(string(manifests), "\n")[segment])))
+		}
+		p.shown = map[int]int{}
+		p.records[14].source, p.records[14].action = source, action
+		seal(14, of, segment, id)
+		// Those of later segments come behind it, in the order of their numbers.
+		for later := of + 1; later < len(own); later++ {
+			p.records = append(p.records, p.records[14])
+			seal(len(p.records)-1, later, later, fmt.Sprintf("segment.seal/%d", later))
 		}
 	}
 }
